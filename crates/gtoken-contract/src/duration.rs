@@ -1,0 +1,91 @@
+//! Durations on the command line, in the notation of Go that Kubernetes users know.
+
+use std::time::Duration;
+
+/// The text is no duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a duration is 0 or whole numbers with units h, m, s or ms, as in 90s or 1m30s")]
+pub struct InvalidDuration;
+
+/// Reads `0`, `90s`, `1m30s` or `250ms`; no signs, no fractions.
+pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let number: u32 = rest[..digits].parse().map_err(|_| InvalidDuration)?;
+        let letters = rest[digits..]
+            .bytes()
+            .take_while(u8::is_ascii_alphabetic)
+            .count();
+        let unit = match &rest[digits..digits + letters] {
+            "h" => Duration::from_hours(1),
+            "m" => Duration::from_mins(1),
+            "s" => Duration::from_secs(1),
+            "ms" => Duration::from_millis(1),
+            _ => return Err(InvalidDuration),
+        };
+        total = unit
+            .checked_mul(number)
+            .and_then(|part| total.checked_add(part))
+            .ok_or(InvalidDuration)?;
+        rest = &rest[digits + letters..];
+    }
+    if text.is_empty() {
+        Err(InvalidDuration)
+    } else {
+        Ok(total)
+    }
+}
+
+/// Writes what [`parse`] reads back to the same value, to the millisecond.
+pub fn format(duration: Duration) -> String {
+    match (duration.as_secs(), duration.subsec_millis()) {
+        (0, 0) => "0".to_owned(),
+        (seconds, 0) => format!("{seconds}s"),
+        (seconds, millis) => format!("{seconds}s{millis}ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_the_units() {
+        assert_eq!(parse("0"), Ok(Duration::ZERO));
+        assert_eq!(parse("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse("1h1m1s1ms"), Ok(Duration::from_millis(3_661_001)));
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for text in [
+            "",
+            "90",
+            "s",
+            "-1s",
+            "1.5h",
+            "1 s",
+            "1d",
+            "99999999999s",
+            "1s1",
+            "é",
+        ] {
+            assert_eq!(parse(text), Err(InvalidDuration), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reads_back_what_it_writes(millis in 0..u64::from(u32::MAX)) {
+            let duration = Duration::from_millis(millis);
+            prop_assert_eq!(parse(&format(duration)), Ok(duration));
+        }
+    }
+}
