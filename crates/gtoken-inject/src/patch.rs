@@ -1,0 +1,70 @@
+//! RFC 6902 patches that hold only what changes.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// One step of a [`Patch`]. Injection only ever adds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "op", rename_all = "lowercase")]
+pub enum Operation {
+    /// Puts `value` at `path`: a new member, or an element before the one at that index.
+    Add {
+        /// An RFC 6901 pointer.
+        path: String,
+        /// What is added.
+        value: Value,
+    },
+}
+
+/// The steps from the pod that was sent to the pod that is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Patch(Vec<Operation>);
+
+impl Patch {
+    /// Whether there is nothing to change.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The patch as the API server takes it.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings and JSON values always serialise")
+    }
+
+    /// Adds `values` at the end of a list, which is made where it is missing or `null`.
+    pub(crate) fn append(&mut self, list: &str, exists: bool, values: Vec<Value>) {
+        if exists {
+            self.0
+                .extend(values.into_iter().map(|value| Operation::Add {
+                    path: format!("{list}/-"),
+                    value,
+                }));
+        } else {
+            self.make(list, values);
+        }
+    }
+
+    /// Adds `values` at the beginning of a list, which is made where it is missing or `null`.
+    pub(crate) fn prepend(&mut self, list: &str, exists: bool, values: Vec<Value>) {
+        if exists {
+            let insert = |(index, value)| Operation::Add {
+                path: format!("{list}/{index}"),
+                value,
+            };
+            self.0.extend(values.into_iter().enumerate().map(insert));
+        } else {
+            self.make(list, values);
+        }
+    }
+
+    /// A list is only made to hold something: an empty one would be a change without a use.
+    fn make(&mut self, list: &str, values: Vec<Value>) {
+        if !values.is_empty() {
+            self.0.push(Operation::Add {
+                path: list.to_owned(),
+                value: Value::Array(values),
+            });
+        }
+    }
+}
