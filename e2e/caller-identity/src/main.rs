@@ -6,7 +6,8 @@
 
 use anyhow::Context as _;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -37,9 +38,7 @@ async fn main() -> ExitCode {
 /// What every SDK application loads; only the cryptography is chosen, because the SDK's default would bring a second
 /// implementation of TLS into this workspace.
 async fn from_environment() -> SdkConfig {
-    let https = Builder::new().tls_provider(tls::Provider::rustls(
-        tls::rustls_provider::CryptoMode::Ring,
-    ));
+    let https = Builder::new().tls_provider(Provider::rustls(CryptoMode::Ring));
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(https.build_https())
         .load()
