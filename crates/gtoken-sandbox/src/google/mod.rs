@@ -1,0 +1,186 @@
+//! Google's side: the metadata server, the tokens it signs and the keys that it publishes.
+//!
+//! The tokens carry the claims that GKE really gives, and are verifiable by anybody who fetches the JWKS.
+
+mod access;
+mod identity;
+mod keys;
+mod metadata;
+mod scenario;
+mod serve;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub use identity::{GoogleIdentity, ISSUER, Identity};
+pub use scenario::Scenario;
+pub use serve::SeenRequest;
+pub(crate) use serve::{DISCOVERY_PATH, JWKS_PATH};
+
+use crate::clock::Clock;
+use crate::shared::{Log, Shared};
+use access::AccessTokens;
+use identity::Validity;
+pub(crate) use keys::Key;
+use keys::KeyRing;
+use scenario::Playbill;
+
+/// The project that the sandbox says it is.
+pub const PROJECT_ID: &str = "gtoken-sandbox";
+
+/// The number of that project.
+pub const PROJECT_NUMBER: u64 = 104_815_162_342;
+
+/// The audience of the token that [`Scenario::WrongAudience`] hands out.
+pub const ANOTHER_AUDIENCE: &str = "https://another-audience.example";
+
+/// By how much [`Scenario::OlderToken`] ends before the last token issued.
+const OLDER_BY: u64 = 600;
+
+/// A Google with one metadata server.
+pub struct Google {
+    clock: Clock,
+    lifetime: Duration,
+    state: Shared<State>,
+    requests: Log<SeenRequest>,
+}
+
+struct State {
+    identity: Identity,
+    keys: KeyRing,
+    keys_are_reachable: bool,
+    playbill: Playbill,
+    issued: HashMap<String, Issued>,
+    access: AccessTokens,
+}
+
+#[derive(Clone)]
+struct Issued {
+    token: String,
+    validity: Validity,
+}
+
+impl Google {
+    pub(crate) fn new(clock: Clock, lifetime: Duration, identity: Identity, key: Arc<Key>) -> Self {
+        let state = State {
+            identity,
+            keys: KeyRing::new(key),
+            keys_are_reachable: true,
+            playbill: Playbill::default(),
+            issued: HashMap::new(),
+            access: AccessTokens::default(),
+        };
+        Self {
+            clock,
+            lifetime,
+            state: Shared::new(state),
+            requests: Log::default(),
+        }
+    }
+
+    /// Changes whose tokens the metadata server hands out.
+    pub fn set_identity(&self, identity: impl Into<Identity>) {
+        let mut state = self.state.lock();
+        state.identity = identity.into();
+        state.issued.clear();
+    }
+
+    /// Whose tokens the metadata server hands out.
+    pub fn identity(&self) -> Identity {
+        self.state.lock().identity.clone()
+    }
+
+    /// Plays this scenario from the next request on.
+    pub fn play(&self, scenario: Scenario) {
+        self.state.lock().playbill.play(scenario);
+    }
+
+    /// Plays these scenarios to the next requests, one each, before what was played goes on.
+    pub fn play_in_turn(&self, scenarios: impl IntoIterator<Item = Scenario>) {
+        self.state.lock().playbill.play_in_turn(scenarios);
+    }
+
+    /// What reached the metadata server, oldest first; the last 10,000.
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        self.requests.entries()
+    }
+
+    /// Signs with a new key from now on; the older ones stay published until [`Google::retire_keys`].
+    pub fn rotate_keys(&self) {
+        let key = Arc::new(Key::generate());
+        self.state.lock().keys.rotate(key);
+    }
+
+    /// Publishes the signing key only.
+    pub fn retire_keys(&self) {
+        self.state.lock().keys.retire();
+    }
+
+    /// Whether the keys can be fetched; where not, AWS cannot verify any token.
+    pub fn set_keys_reachable(&self, reachable: bool) {
+        self.state.lock().keys_are_reachable = reachable;
+    }
+
+    /// The public side of the keys (RFC 7517), or nothing while they cannot be fetched.
+    pub fn jwks(&self) -> Option<Value> {
+        let state = self.state.lock();
+        state.keys_are_reachable.then(|| state.keys.jwks())
+    }
+
+    /// A token as the metadata server would give now; nothing where the ServiceAccount is unlinked.
+    pub fn id_token(&self, audience: &str) -> Option<String> {
+        self.issue(audience, false, Scenario::Healthy)
+    }
+
+    /// Signs any claims with the current key, right or wrong: what a verifier must refuse is made with this.
+    pub fn sign(&self, claims: &Value) -> String {
+        self.state.lock().keys.current().sign(claims)
+    }
+
+    /// The email an access token was given to, while it is valid.
+    pub fn access_token_owner(&self, access_token: &str) -> Option<String> {
+        let now = self.clock.unix();
+        self.state.lock().access.owner(access_token, now)
+    }
+
+    fn issue(&self, audience: &str, full: bool, scenario: Scenario) -> Option<String> {
+        let mut state = self.state.lock();
+        let last = state.issued.get(audience).cloned();
+        let last = match (scenario, last) {
+            (Scenario::SameToken, Some(last)) => return Some(last.token),
+            (_, last) => last.map(|last| last.validity),
+        };
+        let validity = self.validity(scenario, last);
+        let claimed = match scenario {
+            Scenario::WrongAudience => ANOTHER_AUDIENCE,
+            _ => audience,
+        };
+        let claims = match &state.identity {
+            Identity::Linked(identity) => identity::linked_claims(identity, claimed, validity),
+            Identity::Node(identity) => identity::node_claims(identity, claimed, validity, full),
+            Identity::Unlinked { .. } => return None,
+        };
+        let token = state.keys.current().sign(&claims);
+        let issued = Issued {
+            token: token.clone(),
+            validity,
+        };
+        state.issued.insert(audience.to_owned(), issued);
+        Some(token)
+    }
+
+    fn validity(&self, scenario: Scenario, last: Option<Validity>) -> Validity {
+        let lifetime = self.lifetime.as_secs();
+        let from = match (scenario, last) {
+            (Scenario::OlderToken, Some(last)) => last.from.saturating_sub(OLDER_BY),
+            (Scenario::OlderToken, None) => self.clock.unix().saturating_sub(OLDER_BY),
+            (Scenario::ExpiredToken, _) => self.clock.unix().saturating_sub(lifetime + 1),
+            _ => self.clock.unix(),
+        };
+        let until = from + lifetime;
+        Validity { from, until }
+    }
+}

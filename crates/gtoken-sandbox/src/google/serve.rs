@@ -1,0 +1,200 @@
+//! Google over HTTP: the metadata server with its faults, and the public documents.
+
+use std::future;
+use std::io;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HeaderValue, LOCATION, SERVER};
+use hyper::{Method, Request, Response, StatusCode};
+use serde_json::json;
+
+use super::identity::{ISSUER, Identity};
+use super::metadata::{self, Endpoint, Refusal};
+use super::{Google, Scenario};
+use crate::http::{self, Answer, Body};
+
+/// A request that reached the metadata server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenRequest {
+    /// The method.
+    pub method: String,
+    /// Path and query as they were sent.
+    pub path: String,
+    /// The headers in the order they were sent, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+/// The path of the JWKS on the server of Google's public documents.
+pub(crate) const JWKS_PATH: &str = "/oauth2/v3/certs";
+
+/// The path of the discovery document (OpenID Connect Discovery 1.0).
+pub(crate) const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
+
+impl SeenRequest {
+    /// The first value of the header, which is named in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    fn of<B>(request: &Request<B>) -> Self {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = request.headers().iter();
+        Self {
+            method: request.method().to_string(),
+            path: request.uri().to_string(),
+            headers: headers
+                .map(|(name, value)| (name.to_string(), text(value)))
+                .collect(),
+        }
+    }
+}
+
+impl Google {
+    /// Answers one request to the metadata server as the scenario of the moment wants it.
+    pub(crate) async fn respond_metadata(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+        self.requests.push(SeenRequest::of(&request));
+        let scenario = self.state.lock().playbill.take();
+        match scenario {
+            Scenario::Silent => future::pending::<()>().await,
+            Scenario::Refused => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Scenario::Slow(pause) => tokio::time::sleep(pause).await,
+            _ => {}
+        }
+        Ok(fault(scenario).unwrap_or_else(|| self.metadata(&request, scenario)))
+    }
+
+    /// Answers one request for the discovery document or the keys, whose address is `base`.
+    pub(crate) fn respond_public(&self, request: &Request<Incoming>, base: &str) -> Response<Body> {
+        let Some(jwks) = self.jwks() else {
+            return http::answer(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "text/plain",
+                "unavailable\n",
+            );
+        };
+        match request.uri().path() {
+            JWKS_PATH => http::json(StatusCode::OK, &jwks),
+            DISCOVERY_PATH => {
+                let discovery = json!({
+                    "issuer": ISSUER,
+                    "jwks_uri": format!("{base}{JWKS_PATH}"),
+                    "response_types_supported": ["id_token"],
+                    "subject_types_supported": ["public"],
+                    "id_token_signing_alg_values_supported": ["RS256"],
+                    "claims_supported": ["aud", "email", "email_verified", "exp", "iat", "iss", "sub"],
+                });
+                http::json(StatusCode::OK, &discovery)
+            }
+            _ => http::answer(StatusCode::NOT_FOUND, "text/plain", "not found\n"),
+        }
+    }
+
+    fn metadata(&self, request: &Request<Incoming>, scenario: Scenario) -> Response<Body> {
+        let mut response = self.endpoint(request).map_or_else(
+            |(status, text)| http::answer(status, "text/html; charset=UTF-8", text),
+            |endpoint| self.content(&endpoint, scenario),
+        );
+        let server = match self.identity() {
+            Identity::Node(_) => "Metadata Server for VM",
+            _ => "GKE Metadata Server",
+        };
+        let headers = response.headers_mut();
+        headers.insert("metadata-flavor", HeaderValue::from_static("Google"));
+        headers.insert(SERVER, HeaderValue::from_static(server));
+        response
+    }
+
+    fn endpoint(&self, request: &Request<Incoming>) -> Result<Endpoint, Refusal> {
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            let text = "only GET is answered here\n";
+            return Err((StatusCode::METHOD_NOT_ALLOWED, text.into()));
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let identity = self.identity();
+        metadata::route(request.uri().path(), query, request.headers(), &identity)
+    }
+
+    fn content(&self, endpoint: &Endpoint, scenario: Scenario) -> Response<Body> {
+        let text = |text: String| http::answer(StatusCode::OK, "application/text", text);
+        let identity = self.identity();
+        match endpoint {
+            Endpoint::Text(fixed) => text(fixed.clone()),
+            Endpoint::Email => text(metadata::email(&identity)),
+            Endpoint::Description => {
+                let description = metadata::description(&identity);
+                http::answer(StatusCode::OK, "application/json", description)
+            }
+            Endpoint::AccessToken => self.access_token(&metadata::email(&identity)),
+            Endpoint::IdToken { audience, full } => {
+                match (self.issue(audience, *full, scenario), identity) {
+                    (Some(token), _) => cut(token, scenario),
+                    (
+                        None,
+                        Identity::Unlinked {
+                            namespace,
+                            service_account,
+                        },
+                    ) => {
+                        let (status, text) = metadata::unlinked(&namespace, &service_account);
+                        http::answer(status, "text/plain; charset=utf-8", text)
+                    }
+                    // The identity changed between the two looks; the client asks again.
+                    (None, _) => http::answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", ""),
+                }
+            }
+        }
+    }
+
+    fn access_token(&self, email: &str) -> Response<Body> {
+        let now = self.clock.unix();
+        let lifetime = self.lifetime.as_secs();
+        let issued = self.state.lock().access.issue(email, now, lifetime);
+        let body = json!({
+            "access_token": issued.token,
+            "expires_in": issued.expires_in,
+            "token_type": "Bearer",
+        });
+        http::json(StatusCode::OK, &body)
+    }
+}
+
+/// The token as an answer, whole or as the scenario leaves it.
+fn cut(token: String, scenario: Scenario) -> Response<Body> {
+    let half = token[..token.len() / 2].to_owned();
+    match scenario {
+        Scenario::Truncated => http::answer(StatusCode::OK, "text/html", half),
+        Scenario::BrokenOff => {
+            let mut response = Response::new(http::broken_after(half));
+            let announced = HeaderValue::from(token.len());
+            response.headers_mut().insert(CONTENT_LENGTH, announced);
+            response
+        }
+        _ => http::answer(StatusCode::OK, "text/html", token),
+    }
+}
+
+/// The answers of scenarios that are the same for every path.
+fn fault(scenario: Scenario) -> Option<Response<Body>> {
+    const HTML: &str =
+        "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Welcome</body></html>\n";
+    const JSON: &str = r#"{"error":{"code":500,"message":"internal error","status":"INTERNAL"}}"#;
+    let html = |status| Some(http::answer(status, "text/html; charset=UTF-8", HTML));
+    match scenario {
+        Scenario::Html200 => html(StatusCode::OK),
+        Scenario::NotFound => html(StatusCode::NOT_FOUND),
+        Scenario::ServerError => html(StatusCode::INTERNAL_SERVER_ERROR),
+        Scenario::Unavailable => html(StatusCode::SERVICE_UNAVAILABLE),
+        Scenario::TooManyRequests => html(StatusCode::TOO_MANY_REQUESTS),
+        Scenario::Empty200 => Some(http::answer(StatusCode::OK, "text/html", "")),
+        Scenario::JsonInstead => Some(http::answer(StatusCode::OK, "application/json", JSON)),
+        Scenario::Redirect => {
+            let mut response = html(StatusCode::FOUND)?;
+            let elsewhere = HeaderValue::from_static("http://127.0.0.1:9/elsewhere");
+            response.headers_mut().insert(LOCATION, elsewhere);
+            Some(response)
+        }
+        _ => None,
+    }
+}

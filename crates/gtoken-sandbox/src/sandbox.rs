@@ -1,0 +1,386 @@
+//! One running sandbox: its settings, its listeners and the thread that serves them.
+
+use std::fmt::Display;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use crate::aws::{Aws, Provider};
+use crate::certificates::{Authority, TlsError};
+use crate::clock::Clock;
+use crate::google::{self, Google, GoogleIdentity, Identity};
+use crate::kubernetes::Kubernetes;
+use crate::{control, http};
+
+/// What a sandbox starts with; all but the addresses can be changed while it runs.
+///
+/// An address that is not given is on 127.0.0.1, at a port that the system chooses.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The time that tokens and sessions go by.
+    pub clock: Clock,
+    /// How long Google's tokens live; an hour, as Google's do.
+    pub token_lifetime: Duration,
+    /// How long a session lives that asks for no duration; an hour, as AWS's do. AWS knows none below 15 minutes.
+    pub session_lifetime: Duration,
+    /// How long past its end AWS takes a token; five minutes, as IAM's guide says. Zero is strict.
+    pub expiry_grace: Duration,
+    /// Whose tokens the metadata server hands out.
+    pub identity: Identity,
+    /// Where the metadata server listens.
+    pub metadata_address: Option<SocketAddr>,
+    /// Where Google's discovery document and keys are served.
+    pub google_address: Option<SocketAddr>,
+    /// Where AWS's STS listens.
+    pub sts_address: Option<SocketAddr>,
+    /// Where the Kubernetes API listens.
+    pub kubernetes_address: Option<SocketAddr>,
+    /// Where the sandbox itself can be told what to do.
+    pub control_address: Option<SocketAddr>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            clock: Clock::real(),
+            token_lifetime: Duration::from_hours(1),
+            session_lifetime: Duration::from_hours(1),
+            expiry_grace: Duration::from_mins(5),
+            identity: Identity::Linked(GoogleIdentity::reader()),
+            metadata_address: None,
+            google_address: None,
+            sts_address: None,
+            kubernetes_address: None,
+            control_address: None,
+        }
+    }
+}
+
+/// A sandbox that serves until it is dropped.
+///
+/// It owns its runtime and thread, so that it can be started and dropped from synchronous and asynchronous code alike.
+pub struct Sandbox {
+    addresses: Addresses,
+    authority: Authority,
+    bearer_token: String,
+    google: Arc<Google>,
+    aws: Arc<Aws>,
+    kubernetes: Arc<Kubernetes>,
+    shutdown: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Why a sandbox cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener's address is taken or not ours.
+    #[error(
+        "cannot listen on {address} for {server}: {source}; free that address or choose another with {flag}"
+    )]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Which of the servers it is for.
+        server: &'static str,
+        /// The flag of the command line that sets it.
+        flag: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The certificates could not be made.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The system gave no thread or event queue to serve on.
+    #[error("cannot start the thread that serves: {0}")]
+    Runtime(#[source] io::Error),
+}
+
+#[derive(Clone, Copy)]
+struct Addresses {
+    metadata: SocketAddr,
+    google: SocketAddr,
+    sts: SocketAddr,
+    kubernetes: SocketAddr,
+    control: SocketAddr,
+}
+
+struct Listeners {
+    metadata: TcpListener,
+    google: TcpListener,
+    sts: TcpListener,
+    kubernetes: TcpListener,
+    control: TcpListener,
+}
+
+/// How long connections get to notice that the sandbox ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+impl Sandbox {
+    /// Opens all listeners and serves them; every server answers once this returns.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let listeners = Listeners::bind(&config)?;
+        let addresses = listeners.addresses().map_err(StartError::Runtime)?;
+        let authority = Authority::new().map_err(TlsError::from)?;
+        let acceptor = authority.acceptor()?;
+        let key = Arc::new(google::Key::generate());
+        let google = Arc::new(Google::new(
+            config.clock.clone(),
+            config.token_lifetime,
+            config.identity.clone(),
+            key,
+        ));
+        let aws = Arc::new(Aws::new(&config, Provider::google(&google)));
+        let bearer_token = random_text();
+        let kubernetes = Kubernetes::new(bearer_token.clone());
+        let (shutdown, stop) = watch::channel(false);
+        let mut sandbox = Self {
+            addresses,
+            authority,
+            bearer_token,
+            google,
+            aws,
+            kubernetes,
+            shutdown,
+            thread: None,
+        };
+        sandbox.thread = Some(sandbox.spawn(listeners, &acceptor, stop)?);
+        Ok(sandbox)
+    }
+
+    /// The metadata server, in plain HTTP; the value for `GCE_METADATA_HOST`.
+    pub fn metadata_address(&self) -> SocketAddr {
+        self.addresses.metadata
+    }
+
+    /// The `iss` of Google's tokens, which is the real one's: AWS knows Google by it.
+    pub fn issuer_url(&self) -> &'static str {
+        google::ISSUER
+    }
+
+    /// Where Google's keys are published.
+    pub fn jwks_url(&self) -> String {
+        url("https", self.addresses.google, google::JWKS_PATH)
+    }
+
+    /// Where Google's discovery document is published.
+    pub fn discovery_url(&self) -> String {
+        url("https", self.addresses.google, google::DISCOVERY_PATH)
+    }
+
+    /// The endpoint of AWS's STS, for `AWS_ENDPOINT_URL_STS`.
+    pub fn sts_url(&self) -> String {
+        url("https", self.addresses.sts, "")
+    }
+
+    /// The Kubernetes API.
+    pub fn kubernetes_url(&self) -> String {
+        url("https", self.addresses.kubernetes, "")
+    }
+
+    /// Where the sandbox can be told what to do, in plain HTTP.
+    pub fn control_url(&self) -> String {
+        url("http", self.addresses.control, "")
+    }
+
+    /// The certificate of the authority that signed every certificate here.
+    pub fn ca_pem(&self) -> &str {
+        self.authority.pem()
+    }
+
+    /// A server certificate for these names and addresses and its key, in PEM.
+    ///
+    /// # Panics
+    ///
+    /// Panics where a name is no DNS name and no address.
+    pub fn issue_certificate(&self, names: &[&str]) -> (String, String) {
+        let issued = self.authority.issue(names);
+        issued.expect("names are DNS names or addresses")
+    }
+
+    /// What a Kubernetes client needs to reach the sandbox's API: JSON, which is YAML too.
+    pub fn kubeconfig(&self) -> String {
+        let cluster = json!({
+            "server": self.kubernetes_url(),
+            "certificate-authority-data": STANDARD.encode(self.ca_pem()),
+        });
+        let kubeconfig = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "sandbox",
+            "clusters": [{"name": "sandbox", "cluster": cluster}],
+            "users": [{"name": "sandbox", "user": {"token": self.bearer_token}}],
+            "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": "sandbox"}}],
+        });
+        format!("{kubeconfig:#}\n")
+    }
+
+    /// Google's side.
+    pub fn google(&self) -> &Google {
+        &self.google
+    }
+
+    /// AWS's side.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// The Kubernetes API's state.
+    pub fn kubernetes(&self) -> &Kubernetes {
+        &self.kubernetes
+    }
+
+    fn spawn(
+        &self,
+        listeners: Listeners,
+        acceptor: &TlsAcceptor,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<JoinHandle<()>, StartError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(StartError::Runtime)?;
+        self.serve(&runtime, listeners, acceptor, &stop)
+            .map_err(StartError::Runtime)?;
+        std::thread::Builder::new()
+            .name("gtoken-sandbox".into())
+            .spawn(move || {
+                // An error means that the sender is gone, which ends the sandbox as well.
+                let _ = runtime.block_on(stop.changed());
+                runtime.shutdown_timeout(LAST_WORDS);
+            })
+            .map_err(StartError::Runtime)
+    }
+
+    fn serve(
+        &self,
+        runtime: &Runtime,
+        listeners: Listeners,
+        acceptor: &TlsAcceptor,
+        stop: &watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        let _entered = runtime.enter();
+        let tls = || Some(acceptor.clone());
+        let (metadata, public) = (Arc::clone(&self.google), Arc::clone(&self.google));
+        let (aws, kubernetes) = (Arc::clone(&self.aws), Arc::clone(&self.kubernetes));
+        let base = url("https", self.addresses.google, "");
+        let control = control::Control::new(&self.google, &self.aws);
+        let listen = tokio::net::TcpListener::from_std;
+        let stop = || stop.clone();
+        runtime.spawn(http::serve(
+            listen(listeners.metadata)?,
+            None,
+            stop(),
+            move |request| Arc::clone(&metadata).respond_metadata(request),
+        ));
+        runtime.spawn(http::serve(
+            listen(listeners.google)?,
+            tls(),
+            stop(),
+            move |request| std::future::ready(Ok(public.respond_public(&request, &base))),
+        ));
+        runtime.spawn(http::serve(
+            listen(listeners.sts)?,
+            tls(),
+            stop(),
+            move |request| Arc::clone(&aws).respond(request),
+        ));
+        runtime.spawn(http::serve(
+            listen(listeners.kubernetes)?,
+            tls(),
+            stop(),
+            move |request| {
+                let kubernetes = Arc::clone(&kubernetes);
+                async move { Ok(kubernetes.respond(request).await) }
+            },
+        ));
+        runtime.spawn(http::serve(
+            listen(listeners.control)?,
+            None,
+            stop(),
+            move |request| control.clone().respond(request),
+        ));
+        Ok(())
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.shutdown.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            // A panic of the serving thread was printed when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Listeners {
+    fn bind(config: &Config) -> Result<Self, StartError> {
+        Ok(Self {
+            metadata: bind(
+                config.metadata_address,
+                "the metadata server",
+                "--metadata-address",
+            )?,
+            google: bind(config.google_address, "Google's keys", "--google-address")?,
+            sts: bind(config.sts_address, "AWS's STS", "--sts-address")?,
+            kubernetes: bind(
+                config.kubernetes_address,
+                "the Kubernetes API",
+                "--kubernetes-address",
+            )?,
+            control: bind(
+                config.control_address,
+                "the control API",
+                "--control-address",
+            )?,
+        })
+    }
+
+    fn addresses(&self) -> io::Result<Addresses> {
+        Ok(Addresses {
+            metadata: self.metadata.local_addr()?,
+            google: self.google.local_addr()?,
+            sts: self.sts.local_addr()?,
+            kubernetes: self.kubernetes.local_addr()?,
+            control: self.control.local_addr()?,
+        })
+    }
+}
+
+fn bind(
+    address: Option<SocketAddr>,
+    server: &'static str,
+    flag: &'static str,
+) -> Result<TcpListener, StartError> {
+    let address = address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
+    let opened = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    opened.map_err(|source| StartError::Listen {
+        address,
+        server,
+        flag,
+        source,
+    })
+}
+
+fn url(scheme: &str, address: SocketAddr, path: impl Display) -> String {
+    format!("{scheme}://{address}{path}")
+}
+
+/// Thirty-two hex digits that nobody can guess.
+fn random_text() -> String {
+    let bits: u128 = u128::from_be_bytes(rsa::Generate::generate());
+    format!("{bits:032x}")
+}
