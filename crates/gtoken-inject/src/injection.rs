@@ -192,14 +192,19 @@ fn patch_volume(patch: &mut Patch, pod: &Pod<'_>, settings: &Settings) {
 
 /// A container that runs the agent and satisfies Pod Security `restricted` on its own.
 fn agent(name: &str, mode: Mode, binding: &Binding, settings: &Settings) -> Value {
+    let defaults = AgentFlags::default();
     let flags = AgentFlags {
         mode,
         file: Some(settings.token_path()),
         audience: settings.audience.clone(),
         expect_identity: binding.google_identity.clone(),
-        // Whatever passes by itself is waited for: an application must not start without its token.
-        timeout: None,
-        ..AgentFlags::default()
+        // No application starts before its token, so the gate waits for whatever passes by itself.
+        timeout: if mode == Mode::OneShot {
+            None
+        } else {
+            defaults.timeout
+        },
+        ..defaults
     };
     let resources = &settings.resources;
     let args: Vec<String> = flags.to_args().iter().map(|arg| escape(arg)).collect();

@@ -22,7 +22,10 @@ pub struct Review<'a> {
 
 /// What a review is about.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per review, and nearly all hold a pod")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one per review, and nearly all hold a pod"
+)]
 pub enum Subject<'a> {
     /// A pod is about to be created.
     Pod(Pod<'a>),

@@ -1,0 +1,264 @@
+//! Each case is a folder of `tests/cases`: a review, its ServiceAccount and settings, and what comes of them.
+//!
+//! `README.md` says in a line what the case is about, `review.json` is the request,
+//! `service-account.yaml` the ServiceAccount as the cluster has it (absent: there is none), `settings.yaml` what differs from the defaults.
+//! `expected-pod.yaml` is the pod as it will be stored, and `expected-answer.yaml` all else that the answer says.
+//! `UPDATE_CASES=1 cargo test -p gtoken-inject` rewrites the expected files; read the difference before you commit it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gtoken_inject::{
+    Binding, Decision, MAX_WARNING, Review, ServerVersion, Settings, Subject, Unbound, decide,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Names each folder once; the tidy check compares this list with the folders.
+macro_rules! cases {
+    ($($test:ident => $folder:literal),* $(,)?) => {
+        $(#[test] fn $test() { check($folder); })*
+    };
+}
+
+cases! {
+    all_variables_of_the_user => "all-variables-of-the-user",
+    already_injected => "already-injected",
+    already_injected_native => "already-injected-native",
+    arn_china => "arn-china",
+    arn_european_sovereign => "arn-european-sovereign",
+    arn_govcloud => "arn-govcloud",
+    arn_iso => "arn-iso",
+    arn_iso_b => "arn-iso-b",
+    arn_iso_e => "arn-iso-e",
+    arn_iso_f => "arn-iso-f",
+    arn_malformed => "arn-malformed",
+    arn_malformed_with_control_characters => "arn-malformed-with-control-characters",
+    arn_with_path => "arn-with-path",
+    clash_container_name => "clash-container-name",
+    clash_mount_path => "clash-mount-path",
+    clash_volume_name => "clash-volume-name",
+    container_added_after_injection => "container-added-after-injection",
+    deployment_forced_native => "deployment-forced-native",
+    dry_run => "dry-run",
+    empty_arrays => "empty-arrays",
+    ephemeral_containers => "ephemeral-containers",
+    escaped_names => "escaped-names",
+    existing_volumes_and_mounts => "existing-volumes-and-mounts",
+    fields_no_version_knows => "fields-no-version-knows",
+    flag_forces_native => "flag-forces-native",
+    generate_name => "generate-name",
+    generate_name_too_long => "generate-name-too-long",
+    google_identity_malformed => "google-identity-malformed",
+    google_identity_missing => "google-identity-missing",
+    host_network => "host-network",
+    host_network_without_role => "host-network-without-role",
+    init_containers => "init-containers",
+    injected_by_the_go_gtoken => "injected-by-the-go-gtoken",
+    job_forced_classic => "job-forced-classic",
+    job_native => "job-native",
+    job_on_an_old_cluster => "job-on-an-old-cluster",
+    job_restarts_on_failure => "job-restarts-on-failure",
+    labelled_false => "labelled-false",
+    labelled_true => "labelled-true",
+    labelled_true_host_network => "labelled-true-host-network",
+    labelled_true_malformed_role => "labelled-true-malformed-role",
+    labelled_true_without_role => "labelled-true-without-role",
+    linux_by_os => "linux-by-os",
+    long_names => "long-names",
+    mirror_pod => "mirror-pod",
+    missing_arrays => "missing-arrays",
+    native_on_a_very_old_cluster => "native-on-a-very-old-cluster",
+    no_service_account_name => "no-service-account-name",
+    not_a_creation => "not-a-creation",
+    not_a_pod => "not-a-pod",
+    null_arrays => "null-arrays",
+    object_null => "object-null",
+    own_settings => "own-settings",
+    plain => "plain",
+    pod_forces_classic => "pod-forces-classic",
+    role_on_pod => "role-on-pod",
+    service_account_missing => "service-account-missing",
+    service_account_null_annotations => "service-account-null-annotations",
+    service_account_without_role => "service-account-without-role",
+    several_containers => "several-containers",
+    sidecar_mode_misspelt => "sidecar-mode-misspelt",
+    user_role_arn => "user-role-arn",
+    user_session_name => "user-session-name",
+    user_token_file => "user-token-file",
+    user_variables_from_sources => "user-variables-from-sources",
+    user_wants_ec2_metadata => "user-wants-ec2-metadata",
+    v1beta1 => "v1beta1",
+    windows_by_node_selector => "windows-by-node-selector",
+    windows_by_os => "windows-by-os",
+}
+
+/// What of the settings a case may change.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct CaseSettings {
+    server_version: Option<String>,
+    sidecar_mode: Option<String>,
+    image: Option<String>,
+    pull_policy: Option<String>,
+    volume_name: Option<String>,
+    volume_path: Option<String>,
+    token_file: Option<String>,
+    audience: Option<String>,
+    memory_limit: Option<String>,
+    run_as_user: Option<u32>,
+}
+
+/// The newest Kubernetes that the cases know, unless one says otherwise.
+const SERVER: ServerVersion = ServerVersion {
+    major: 1,
+    minor: 34,
+};
+
+#[track_caller]
+fn check(case: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/cases")
+        .join(case);
+    let body = fs::read(folder.join("review.json")).expect("each case has a review.json");
+    let request: Value = serde_json::from_slice(&body).expect("review.json is JSON");
+    let (settings, server) = settings(&folder);
+    let review = Review::parse(&body).expect("the review can be answered");
+    let answer: Value =
+        serde_json::from_slice(&review.answer(&decision(&review, &folder, &settings, server)))
+            .expect("the answer is JSON");
+
+    assert_eq!(
+        answer["apiVersion"], request["apiVersion"],
+        "answered in the version received"
+    );
+    assert_eq!(answer["response"]["uid"], request["request"]["uid"]);
+    let pod = patched(&request["request"]["object"], &answer["response"]);
+    expect(&folder.join("expected-pod.yaml"), &pod);
+    expect(
+        &folder.join("expected-answer.yaml"),
+        &summary(&answer["response"]),
+    );
+}
+
+fn decision(
+    review: &Review<'_>,
+    folder: &Path,
+    settings: &Settings,
+    server: ServerVersion,
+) -> Decision {
+    match review.subject() {
+        Subject::Pod(pod) => decide(pod, binding(folder).as_ref(), settings, server),
+        Subject::Nothing(reason) => Decision::Skip(reason.clone()),
+    }
+}
+
+fn binding(folder: &Path) -> Result<Binding, Unbound> {
+    let path = folder.join("service-account.yaml");
+    let service_account = if path.exists() {
+        yaml::<Value>(&path)
+    } else {
+        return Err(Unbound::NotFound);
+    };
+    let annotations = service_account["metadata"]["annotations"].clone();
+    Binding::parse(|name| annotations.get(name).and_then(Value::as_str))
+}
+
+fn settings(folder: &Path) -> (Settings, ServerVersion) {
+    let path = folder.join("settings.yaml");
+    let case: CaseSettings = if path.exists() {
+        yaml(&path)
+    } else {
+        CaseSettings::default()
+    };
+    let mut settings = Settings::default();
+    let replace = |setting: &mut String, value: Option<String>| {
+        if let Some(value) = value {
+            *setting = value;
+        }
+    };
+    replace(&mut settings.image, case.image);
+    replace(&mut settings.volume_name, case.volume_name);
+    replace(&mut settings.volume_path, case.volume_path);
+    replace(&mut settings.token_file, case.token_file);
+    replace(&mut settings.resources.memory_limit, case.memory_limit);
+    settings.run_as_user = case.run_as_user.unwrap_or(settings.run_as_user);
+    if let Some(mode) = case.sidecar_mode {
+        settings.sidecar_mode = mode.parse().expect("a sidecar mode");
+    }
+    if let Some(policy) = case.pull_policy {
+        settings.pull_policy = policy.parse().expect("a pull policy");
+    }
+    if let Some(audience) = case.audience {
+        settings.audience = audience.parse().expect("an audience");
+    }
+    let server = case.server_version.map(|version| {
+        let (major, minor) = version.split_once('.').expect("MAJOR.MINOR");
+        ServerVersion::parse(major, minor).expect("a version")
+    });
+    (settings, server.unwrap_or(SERVER))
+}
+
+/// Applies the answer's patch as an API server would; without one the pod stays as it was sent.
+fn patched(pod: &Value, response: &Value) -> Value {
+    let mut pod = pod.clone();
+    if let Some(patch) = response.get("patch") {
+        assert_eq!(response["patchType"], "JSONPatch");
+        let bytes = base64_decode(patch.as_str().expect("a patch is base64 text"));
+        let patch: json_patch::Patch =
+            serde_json::from_slice(&bytes).expect("the patch is an RFC 6902 patch");
+        json_patch::patch(&mut pod, &patch).expect("the patch applies to the pod that was sent");
+    } else {
+        assert_eq!(response.get("patchType"), None);
+    }
+    pod
+}
+
+fn base64_decode(text: &str) -> Vec<u8> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .expect("a patch is base64 text")
+}
+
+/// All that an answer says beside its patch.
+fn summary(response: &Value) -> Value {
+    let warnings = response.get("warnings").cloned().unwrap_or(json!([]));
+    for warning in warnings.as_array().expect("warnings are a list") {
+        let characters = warning.as_str().expect("a warning is text").chars().count();
+        assert!(
+            characters <= MAX_WARNING,
+            "{characters} characters: {warning}"
+        );
+    }
+    json!({
+        "allowed": response["allowed"],
+        "outcome": response["auditAnnotations"]["outcome"],
+        "patched": response.get("patch").is_some(),
+        "warnings": warnings,
+        "message": response.get("status").map_or(&Value::Null, |status| &status["message"]),
+    })
+}
+
+#[track_caller]
+fn expect(path: &PathBuf, actual: &Value) {
+    if std::env::var_os("UPDATE_CASES").is_some() {
+        fs::write(path, serde_saphyr::to_string(actual).expect("JSON is YAML"))
+            .expect("the case's folder is writable");
+    }
+    let expected: Value = yaml(path);
+    assert!(
+        expected == *actual,
+        "{} differs\nexpected:\n{}\nactual:\n{}",
+        path.display(),
+        serde_saphyr::to_string(&expected).expect("JSON is YAML"),
+        serde_saphyr::to_string(actual).expect("JSON is YAML"),
+    );
+}
+
+#[track_caller]
+fn yaml<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

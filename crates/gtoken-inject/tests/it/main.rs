@@ -1,0 +1,4 @@
+//! The crate's outside: reviews in, answers out.
+
+mod cases;
+mod properties;
