@@ -140,8 +140,8 @@ fn may_add(path: &str) -> bool {
     match parts[..] {
         ["spec", "volumes" | "initContainers" | "containers"]
         | ["spec", "volumes" | "containers", "-"] => true,
-        ["spec", "initContainers", index] => number(index),
-        [
+        ["spec", "initContainers", index]
+        | [
             "spec",
             "containers" | "initContainers",
             index,
