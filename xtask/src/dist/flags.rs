@@ -1,0 +1,94 @@
+//! Compiler flags that link everything in and leave nothing of the building machine behind.
+
+use std::path::{Path, PathBuf};
+
+/// Between the flags of `CARGO_ENCODED_RUSTFLAGS`, so that paths may hold spaces
+/// (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
+const SEPARATOR: &str = "\x1f";
+
+/// The folders of this machine whose names compilers write into what they make.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// The checkout that is built.
+    pub(super) checkout: PathBuf,
+    /// Where cargo builds.
+    pub(super) target: PathBuf,
+    /// Where cargo keeps the sources of dependencies.
+    pub(super) cargo_home: PathBuf,
+    /// Where rustup puts the sources of the standard library, if it has them; rustc then names them by that place.
+    pub(super) sources: PathBuf,
+    /// The commit of rustc, which is how it names those sources otherwise.
+    pub(super) commit: String,
+}
+
+impl Places {
+    /// Flags for rustc, encoded for cargo.
+    pub(super) fn rust(&self) -> String {
+        let names = self
+            .names()
+            .map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()));
+        let linked = "-Ctarget-feature=+crt-static".to_owned();
+        std::iter::once(linked)
+            .chain(names)
+            .collect::<Vec<_>>()
+            .join(SEPARATOR)
+    }
+
+    /// Flags for the C compiler, for the `cc` crate.
+    pub(super) fn c(&self) -> String {
+        let names = self
+            .names()
+            .map(|(path, name)| format!("-ffile-prefix-map={}={name}", path.display()));
+        names.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Each folder with the name it gets. The last match counts, so the target, often inside of the checkout, is last.
+    fn names(&self) -> impl Iterator<Item = (&Path, String)> {
+        [
+            (self.sources.as_path(), format!("/rustc/{}", self.commit)),
+            (&self.cargo_home, "/cargo".to_owned()),
+            (&self.checkout, "/gtoken".to_owned()),
+            (&self.target, "/target".to_owned()),
+        ]
+        .into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> Places {
+        Places {
+            checkout: "/home/me/my code".into(),
+            target: "/home/me/my code/target".into(),
+            cargo_home: "/home/me/.cargo".into(),
+            sources: "/home/me/.rustup/src".into(),
+            commit: "abc".to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_folder_of_the_machine_gets_another_name() {
+        let flags = places().rust();
+        assert_eq!(
+            flags.split(SEPARATOR).collect::<Vec<_>>(),
+            [
+                "-Ctarget-feature=+crt-static",
+                "--remap-path-prefix=/home/me/.rustup/src=/rustc/abc",
+                "--remap-path-prefix=/home/me/.cargo=/cargo",
+                "--remap-path-prefix=/home/me/my code=/gtoken",
+                "--remap-path-prefix=/home/me/my code/target=/target",
+            ]
+        );
+    }
+
+    #[test]
+    fn c_gets_the_same_names() {
+        assert!(
+            places()
+                .c()
+                .contains("-ffile-prefix-map=/home/me/.cargo=/cargo ")
+        );
+    }
+}

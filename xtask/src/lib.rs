@@ -1,0 +1,53 @@
+//! All automation of this repository, in Rust: `cargo xtask COMMAND`, one module for each command.
+
+mod dist;
+mod process;
+mod test;
+mod tidy;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use workspace::Workspace;
+
+/// What the shell gives a program that Ctrl-C ended (128 + SIGINT).
+const INTERRUPTED: u8 = 130;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The automation of this repository")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the programs as they are shipped: static, stripped, the same bytes everywhere
+    Dist(dist::Arguments),
+    /// Run every check there is; ends with the line `N passed, N failed, N skipped`
+    Test,
+    /// Check budgets, module trees, dependency walls, manifests and the table of invariants
+    Tidy,
+}
+
+/// Runs the command that the process was started with; 1 says that it failed, 2 that it was not understood.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match process::forward_signals().and_then(|()| run(arguments.command)) {
+        _ if process::interrupted() => ExitCode::from(INTERRUPTED),
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Dist(arguments) => dist::run(&workspace, &arguments),
+        Command::Test => test::run(&workspace),
+        Command::Tidy => tidy::run(&workspace),
+    }
+}

@@ -1,0 +1,164 @@
+//! `cargo xtask test`: every check there is, all of them even if one fails, and one line that says how it went.
+
+mod deny;
+mod tally;
+
+use crate::process;
+use crate::tidy;
+use crate::workspace::Workspace;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+use tally::Tally;
+
+/// What became of one step.
+enum Outcome {
+    Passed,
+    /// It broke something, in its own words.
+    Failed(String),
+    /// It could not be done here, and why.
+    Skipped(String),
+    /// It counted for itself.
+    Counted(Tally),
+}
+
+type Step = (&'static str, fn(&Workspace) -> anyhow::Result<Outcome>);
+
+const STEPS: &[Step] = &[
+    ("formatting", formatting),
+    ("lints", lints),
+    ("licences, bans and sources", deny::rules),
+    ("advisories", deny::advisories),
+    ("tests", tests),
+    ("tidy", tidy),
+];
+
+/// Runs every step, then says what each of them did.
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<ExitCode> {
+    let (mut total, mut report) = (Tally::default(), Vec::new());
+    for (name, step) in STEPS {
+        println!("\n=== {name}");
+        let begun = Instant::now();
+        let outcome = step(workspace).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
+        anyhow::ensure!(!process::interrupted(), "interrupted in the step `{name}`");
+        total += tally(&outcome);
+        report.push(line(name, &outcome, begun.elapsed()));
+    }
+    println!("\n{}\n\n{total}", report.join("\n"));
+    Ok(ExitCode::from(u8::from(total.failed > 0)))
+}
+
+/// A step counts as one, unless it counted for itself.
+fn tally(outcome: &Outcome) -> Tally {
+    match outcome {
+        Outcome::Passed => Tally {
+            passed: 1,
+            ..Tally::default()
+        },
+        Outcome::Failed(_) => Tally {
+            failed: 1,
+            ..Tally::default()
+        },
+        Outcome::Skipped(_) => Tally {
+            skipped: 1,
+            ..Tally::default()
+        },
+        Outcome::Counted(tally) => *tally,
+    }
+}
+
+fn line(name: &str, outcome: &Outcome, took: Duration) -> String {
+    let what = match outcome {
+        Outcome::Passed => "passed".to_owned(),
+        Outcome::Failed(why) => format!("FAILED: {why}"),
+        Outcome::Skipped(why) => format!("skipped: {why}"),
+        Outcome::Counted(tally) => tally.to_string(),
+    };
+    format!("{:>6.1} s  {name}: {what}", took.as_secs_f64())
+}
+
+fn formatting(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    judged(
+        workspace.cargo().args(["fmt", "--all", "--check"]),
+        "run `cargo fmt --all` (rustfmt is missing? `rustup component add rustfmt`)",
+    )
+}
+
+fn lints(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    judged(
+        workspace.cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "--deny",
+            "warnings",
+        ]),
+        "mend what clippy says above (clippy is missing? `rustup component add clippy`)",
+    )
+}
+
+fn tests(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    let mut tally = Tally::default();
+    let succeeded = process::streamed(
+        workspace
+            .cargo()
+            .args(["test", "--workspace", "--locked", "--no-fail-fast"]),
+        |line| tally += tally::of_line(line).unwrap_or_default(),
+    )?;
+    // What does not compile, or ends without its last line, leaves no count behind.
+    if !succeeded && tally.failed == 0 {
+        tally.failed = 1;
+    }
+    Ok(Outcome::Counted(tally))
+}
+
+fn tidy(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    let clean = tidy::run(workspace)? == ExitCode::SUCCESS;
+    Ok(if clean {
+        Outcome::Passed
+    } else {
+        Outcome::Failed("see the lines above".to_owned())
+    })
+}
+
+/// Runs a command whose exit code says it all.
+fn judged(command: &mut Command, remedy: &str) -> anyhow::Result<Outcome> {
+    Ok(if process::shown(command)? {
+        Outcome::Passed
+    } else {
+        Outcome::Failed(remedy.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_counts_once_unless_it_counted_itself() {
+        let counted = Tally {
+            passed: 40,
+            failed: 1,
+            skipped: 2,
+        };
+        let outcomes = [
+            Outcome::Passed,
+            Outcome::Failed("a".to_owned()),
+            Outcome::Skipped("b".to_owned()),
+            Outcome::Counted(counted),
+        ];
+        let total: Tally = outcomes.iter().map(tally).sum();
+        assert_eq!(total.to_string(), "41 passed, 2 failed, 3 skipped");
+    }
+
+    #[test]
+    fn a_step_says_why_it_failed_and_how_long_it_took() {
+        let line = line(
+            "tidy",
+            &Outcome::Failed("too long".to_owned()),
+            Duration::from_millis(1250),
+        );
+        assert_eq!(line, "   1.2 s  tidy: FAILED: too long");
+    }
+}
