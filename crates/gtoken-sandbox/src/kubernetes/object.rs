@@ -1,5 +1,6 @@
 //! What the server does to an object: the fields it owns, its metadata-only form, and merge patches.
 
+use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
@@ -160,7 +161,7 @@ fn uid(key: &str, now: SystemTime) -> String {
         if matches!(index, 4 | 6 | 8 | 10) {
             text.push('-');
         }
-        text.push_str(&format!("{byte:02x}"));
+        let _ = write!(text, "{byte:02x}");
     }
     text
 }

@@ -10,7 +10,7 @@ use super::status::Status;
 use crate::form;
 
 /// The watch timeout when the client names none; the real one is random between 30 and 60 minutes.
-const WATCH_TIMEOUT: Duration = Duration::from_secs(1800);
+const WATCH_TIMEOUT: Duration = Duration::from_mins(30);
 
 /// A query, percent-decoded.
 #[derive(Debug, Default)]
@@ -201,12 +201,12 @@ impl WatchOptions {
 /// The token for the next page, which begins after the key `last`.
 pub(super) fn continue_after(last: &str, revision: u64) -> String {
     // A zero byte makes the least key that is greater, so a page begins even if its first object is gone.
-    continue_token(json!(revision), &format!("{last}\0"))
+    continue_token(&json!(revision), &format!("{last}\0"))
 }
 
 /// A token for the rest of a list whose state is gone.
 pub(super) fn inconsistent_continue(start: &str) -> String {
-    continue_token(json!(-1), start)
+    continue_token(&json!(-1), start)
 }
 
 /// The `resourceVersion` parameter; absent and `0` are both 0.
@@ -305,7 +305,7 @@ fn watch_from(query: &Query) -> Result<WatchFrom, Status> {
     })
 }
 
-fn continue_token(revision: Value, start: &str) -> String {
+fn continue_token(revision: &Value, start: &str) -> String {
     let token = json!({"v": "meta.k8s.io/v1", "rv": revision, "start": start});
     URL_SAFE_NO_PAD.encode(token.to_string())
 }

@@ -17,7 +17,8 @@ use super::fault::Fault;
 use super::options::{self, ListFrom, ListOptions, Query, WatchFrom, WatchOptions};
 use super::status::Status;
 use super::store::Store;
-use super::{Kubernetes, object, watch};
+use super::stream::WatchStream;
+use super::{Kubernetes, object};
 use crate::http::{self, Body};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -86,7 +87,7 @@ pub(super) fn watch(
         }
         state.watches.open(options, &state.store, fault)
     };
-    let stream = watch::Stream::new(Arc::clone(kubernetes), opened, form, options.timeout);
+    let stream = WatchStream::new(Arc::clone(kubernetes), opened, form, options.timeout);
     let mut response = Response::new(stream.boxed());
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     Ok(response)
@@ -96,7 +97,7 @@ pub(super) fn watch(
 pub(super) fn cut_after_head() -> Response<Body> {
     let mut polled = false;
     let body = stream::poll_fn(move |context| {
-        // As in `watch::Stream`: an error at once would take the head with it.
+        // As in `WatchStream`: an error at once would take the head with it.
         if std::mem::replace(&mut polled, true) {
             let cut = io::Error::from(io::ErrorKind::ConnectionReset);
             return Poll::Ready(Some(Err::<Frame<Bytes>, _>(cut)));

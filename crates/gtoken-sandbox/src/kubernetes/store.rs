@@ -133,6 +133,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::ChangeKind::{Added, Deleted, Modified};
     use super::*;
 
     fn keys_at(store: &Store, revision: u64) -> Vec<&str> {
@@ -168,7 +169,6 @@ mod tests {
         store.delete("a/x");
         store.put("a/x", object());
         let kinds: Vec<_> = store.changes_after(before).iter().map(|c| c.kind).collect();
-        use ChangeKind::{Added, Deleted, Modified};
         assert_eq!(kinds, [Modified, Deleted, Added]);
         let deleted = &store.changes_after(before)[1];
         let version = deleted.revision.to_string();

@@ -1,27 +1,15 @@
-//! Open watches: who is told of a change, and the body that carries it to the client.
+//! Open watches, and who of them is told what.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::Bytes;
-use hyper::body::Frame;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{Interval, Sleep, interval_at, sleep};
 
-use super::Kubernetes;
-use super::accept::Form;
 use super::fault::Fault;
 use super::object;
 use super::options::{Selection, WatchFrom, WatchOptions};
 use super::status::Status;
 use super::store::{Change, ChangeKind, Store};
-
-/// How often a watch that allows bookmarks gets one, as from the real server.
-const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 
 /// What the body of a watch is told to send.
 #[derive(Debug)]
@@ -128,7 +116,7 @@ impl Watches {
     }
 
     /// Ends one watch that is past its time; over a silent one not even its end is heard.
-    fn time_is_up(&mut self, id: u64) {
+    pub(super) fn time_is_up(&mut self, id: u64) {
         self.open
             .retain(|watch| watch.id != id || watch.hears == Hears::Nothing);
     }
@@ -154,6 +142,7 @@ impl Watch {
                 self.send(Message::Cut);
                 return false;
             }
+            Fault::RadioSilence => return true,
             _ => {}
         }
         match from {
@@ -181,9 +170,6 @@ impl Watch {
 
     fn tell_state(&mut self, mark_end: bool, store: &Store) {
         self.told = store.revision();
-        if self.hears == Hears::Nothing {
-            return;
-        }
         let prefix = self.selection.prefix();
         for (key, object) in store.at(self.told, &prefix) {
             if self.selection.holds(key) {
@@ -248,120 +234,6 @@ impl Hears {
             Fault::RadioSilence => Self::Nothing,
             Fault::BookmarksOnly => Self::Bookmarks,
             _ => Self::Everything,
-        }
-    }
-}
-
-/// The answer to a watch: one JSON object a line until the watch ends.
-pub(super) struct Stream {
-    id: u64,
-    messages: UnboundedReceiver<Message>,
-    form: Form,
-    deadline: Option<Pin<Box<Sleep>>>,
-    next_bookmark: Interval,
-    broken: bool,
-    kubernetes: Arc<Kubernetes>,
-}
-
-impl Stream {
-    pub(super) fn new(
-        kubernetes: Arc<Kubernetes>,
-        (id, messages): (u64, UnboundedReceiver<Message>),
-        form: Form,
-        timeout: Duration,
-    ) -> Self {
-        let first_bookmark = tokio::time::Instant::now() + BOOKMARK_EVERY;
-        Self {
-            id,
-            messages,
-            form,
-            deadline: Some(Box::pin(sleep(timeout))),
-            next_bookmark: interval_at(first_bookmark, BOOKMARK_EVERY),
-            broken: false,
-            kubernetes,
-        }
-    }
-
-    fn line(&self, kind: &str, object: &Value) -> Bytes {
-        let mut line = json!({"type": kind, "object": object}).to_string();
-        line.push('\n');
-        line.into()
-    }
-
-    fn render(&self, message: &Message) -> Bytes {
-        // A watch is never opened in the form of a list.
-        let shown = |object: &Value| object::rendered(object, self.form).unwrap_or_default();
-        match message {
-            Message::Event(kind, object) => self.line(kind.name(), &shown(object)),
-            Message::Bookmark {
-                revision,
-                ends_initial_events,
-            } => self.line(
-                "BOOKMARK",
-                &object::bookmark(*revision, *ends_initial_events, self.form),
-            ),
-            Message::Error(status) => self.line("ERROR", &status.to_json()),
-            Message::Half(object) => {
-                let line = self.line("ADDED", &shown(object));
-                line.slice(..line.len() / 2)
-            }
-            Message::Cut => Bytes::new(),
-        }
-    }
-
-    /// Does what is due; true if it may have put something into the channel or closed it.
-    fn poll_timers(&mut self, context: &mut Context<'_>) -> bool {
-        if let Some(deadline) = &mut self.deadline
-            && deadline.as_mut().poll(context).is_ready()
-        {
-            self.deadline = None;
-            self.kubernetes.state.lock().watches.time_is_up(self.id);
-            return true;
-        }
-        if self.next_bookmark.poll_tick(context).is_ready() {
-            self.kubernetes.bookmark(Some(self.id));
-            return true;
-        }
-        false
-    }
-}
-
-impl hyper::body::Body for Stream {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if self.broken {
-            return Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())));
-        }
-        loop {
-            match self.messages.poll_recv(context) {
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Ready(Some(Message::Cut)) => {
-                    // Pending once lets hyper send out what came before; an error at once would drop it.
-                    self.broken = true;
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(Some(message)) => {
-                    return Poll::Ready(Some(Ok(Frame::data(self.render(&message)))));
-                }
-                Poll::Pending if self.poll_timers(context) => {}
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    }
-}
-
-impl ChangeKind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Added => "ADDED",
-            Self::Modified => "MODIFIED",
-            Self::Deleted => "DELETED",
         }
     }
 }

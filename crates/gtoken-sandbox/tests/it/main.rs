@@ -1,3 +1,4 @@
 //! The sandbox as its users see it: over the wire, and as a process.
 
+mod kubernetes;
 mod metadata;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::kubernetes::Fault;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 impl Watch {
     /// Whether the connection is cut next.
@@ -113,6 +113,9 @@ async fn a_silent_watch_stays_silent_past_its_time_and_past_the_fault() {
     client.0.put_service_account("team", "b", &[]);
     client.0.send_bookmark();
     assert!(before.is_silent_for(HOUR).await);
+    client.0.compact();
+    let mut forgotten = client.watch("resourceVersion=1").await;
+    assert!(forgotten.is_silent_for(HOUR).await);
     client.0.play(Fault::None);
     client.0.put_service_account("team", "c", &[]);
     assert!(before.is_silent_for(HOUR).await);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_tells_of_every_change_after_a_revision() {
@@ -136,7 +136,7 @@ async fn bookmarks_come_when_sent_and_every_minute_to_who_allows_them() {
     with.tells("BOOKMARK", "").await;
     assert_eq!(started.elapsed().as_secs(), 120);
     without.tells("ADDED", "b").await;
-    assert!(without.is_silent_for(Duration::from_secs(600)).await);
+    assert!(without.is_silent_for(Duration::from_mins(10)).await);
 }
 
 #[tokio::test(start_paused = true)]
