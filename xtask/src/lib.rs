@@ -1,5 +1,6 @@
 //! All automation of this repository, in Rust: `cargo xtask COMMAND`, one module for each command.
 
+mod demo;
 mod dist;
 mod process;
 mod test;
@@ -22,6 +23,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show the whole path on this machine, from an annotated ServiceAccount to AWS credentials
+    Demo(demo::Arguments),
     /// Build the programs as they are shipped: static, stripped, the same bytes everywhere
     Dist(dist::Arguments),
     /// Run every check there is; ends with the line `N passed, N failed, N skipped`
@@ -46,6 +49,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::find()?;
     match command {
+        Command::Demo(arguments) => demo::run(&workspace, &arguments),
         Command::Dist(arguments) => dist::run(&workspace, &arguments),
         Command::Test => test::run(&workspace),
         Command::Tidy => tidy::run(&workspace),

@@ -159,6 +159,18 @@ pub(crate) fn captured(command: &mut Command) -> anyhow::Result<Output> {
     })
 }
 
+/// Runs `command` with its standard output kept and its standard error shown; 0 or not is for the caller to judge.
+pub(crate) fn captured_output(command: &mut Command) -> anyhow::Result<Output> {
+    let mut group = Group::spawn(command.stdout(Stdio::piped()))?;
+    let stdout = group.child().stdout.take();
+    let stdout = read(stdout)?;
+    Ok(Output {
+        status: group.wait()?,
+        stdout,
+        stderr: Vec::new(),
+    })
+}
+
 /// Runs `command` and gives its standard output; its failure is an error that holds what it said.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = captured(command)?;

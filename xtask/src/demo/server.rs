@@ -1,0 +1,61 @@
+//! A program that runs in the background, with all it says in a file.
+
+use crate::process::{self, Group};
+use anyhow::{Context as _, bail};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a server may take until it says what is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A running server; dropping it ends it.
+pub(crate) struct Server {
+    group: Group,
+    name: &'static str,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts it, with standard output and error in `FOLDER/NAME.log`.
+    pub(crate) fn start(
+        name: &'static str,
+        command: &mut Command,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let log = folder.join(format!("{name}.log"));
+        let file =
+            File::create(&log).with_context(|| format!("could not write {}", log.display()))?;
+        let group = Group::spawn(command.stdout(file.try_clone()?).stderr(file))?;
+        Ok(Self { group, name, log })
+    }
+
+    /// Waits until its output makes sense to `read`.
+    pub(crate) fn await_output<T>(
+        &mut self,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = fs::read_to_string(&self.log)?;
+            if let Some(value) = read(&said) {
+                return Ok(value);
+            }
+            let ended = self.group.child().try_wait()?;
+            if ended.is_some() || Instant::now() > deadline {
+                bail!("{} did not start; it said:\n{said}", self.name);
+            }
+            if process::interrupted() {
+                bail!("interrupted");
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Where all that it says is written.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+}
