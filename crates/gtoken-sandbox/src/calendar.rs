@@ -7,6 +7,11 @@ pub(crate) fn iso8601(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// `20260102T030405Z`, the form of `X-Amz-Date`.
+pub(crate) fn basic(seconds: u64) -> String {
+    iso8601(seconds).replace(['-', ':'], "")
+}
+
 /// Seconds since 1970 of `2026-01-02T03:04:05Z`, or of the date alone; no other form and no other zone.
 pub(crate) fn parse_iso8601(text: &str) -> Option<u64> {
     let (date, time) = match text.split_once('T') {

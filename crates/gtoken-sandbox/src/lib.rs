@@ -1,6 +1,6 @@
 //! A Google, an AWS STS and a Kubernetes API to try gtoken against.
 
-mod aws;
+pub mod aws;
 mod calendar;
 mod certificates;
 mod clock;

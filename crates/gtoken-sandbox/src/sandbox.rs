@@ -138,7 +138,7 @@ impl Sandbox {
             config.identity.clone(),
             key,
         ));
-        let aws = Arc::new(Aws::new(&config, Provider::google(&google)));
+        let aws = Arc::new(Aws::new(config, Provider::google(&google)));
         let bearer_token = random_text();
         let kubernetes = Kubernetes::new(bearer_token.clone());
         let (shutdown, stop) = watch::channel(false);

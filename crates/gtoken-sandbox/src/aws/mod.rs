@@ -1,31 +1,295 @@
-//! AWS's side: an STS that verifies tokens and evaluates trust policies.
+//! AWS's side: an STS that verifies tokens and signatures, evaluates trust policies, and says why it refused.
+//!
+//! It knows of Google's tokens only what Google publishes: the keys. Its answers to clients are AWS's own, texts included;
+//! the reasons are in the journal.
 
+mod call;
+mod caller_identity;
+mod journal;
+mod policy;
+mod provider;
+mod refusal;
+mod role;
+mod session;
+mod sigv4;
+mod token;
+mod xml;
+
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use hyper::header::{HOST, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use rsa::Generate;
 
-use crate::google::Google;
-use crate::http::{self, Answer};
+pub use journal::Entry;
+pub use policy::PolicyError;
+pub use provider::Provider;
+pub use role::{Role, RoleError};
+
+use crate::calendar;
+use crate::clock::Clock;
+use crate::form;
+use crate::http::{self, Answer, Body};
 use crate::sandbox::Config;
+use crate::shared::{Log, Shared};
+use call::{AssumeRole, Operation};
+use policy::Verdict;
+use refusal::Refusal;
+use role::CheckedRole;
+use session::{Session, Sessions};
+use sigv4::SignedRequest;
+use token::WebIdentityToken;
+use xml::Element;
 
-/// An AWS.
-pub struct Aws {}
+/// An AWS with roles and an STS.
+pub struct Aws {
+    clock: Clock,
+    session_lifetime: Duration,
+    expiry_grace: Duration,
+    roles: Shared<HashMap<String, CheckedRole>>,
+    providers: Shared<Vec<Provider>>,
+    sessions: Shared<Sessions>,
+    journal: Log<Entry>,
+}
 
-pub(crate) struct Provider {}
-
-impl Provider {
-    pub(crate) fn google(_google: &Arc<Google>) -> Self {
-        Self {}
-    }
+/// A call that succeeded: the fields of the answer, and the reason for the journal.
+struct Success {
+    operation: Operation,
+    fields: Vec<Element>,
+    reason: String,
 }
 
 impl Aws {
-    pub(crate) fn new(_config: &Config, _google: Provider) -> Self {
-        Self {}
+    pub(crate) fn new(config: Config, google: Provider) -> Self {
+        Self {
+            clock: config.clock,
+            session_lifetime: config.session_lifetime,
+            expiry_grace: config.expiry_grace,
+            roles: Shared::default(),
+            providers: Shared::new(vec![google]),
+            sessions: Shared::default(),
+            journal: Log::default(),
+        }
     }
 
-    pub(crate) async fn respond(self: Arc<Self>, _request: Request<Incoming>) -> Answer {
-        Ok(http::answer(StatusCode::NOT_IMPLEMENTED, "text/plain", ""))
+    /// Creates the role, or replaces the one with its ARN.
+    pub fn put_role(&self, role: &Role) -> Result<(), RoleError> {
+        let checked = role.check()?;
+        self.roles.lock().insert(role.arn.clone(), checked);
+        Ok(())
     }
+
+    /// Adds an identity provider to those that tokens are taken of.
+    pub fn put_provider(&self, provider: Provider) {
+        self.providers.lock().push(provider);
+    }
+
+    /// The calls, oldest first; the last 10,000.
+    pub fn journal(&self) -> Vec<Entry> {
+        self.journal.entries()
+    }
+
+    /// Answers one request to STS.
+    pub(crate) async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let body = http::read(body).await?;
+        Ok(self.answer(parts, &body))
+    }
+
+    fn answer(&self, mut parts: Parts, body: &[u8]) -> Response<Body> {
+        let mut parameters = form::pairs(parts.uri.query().unwrap_or_default());
+        if parts.method == Method::POST {
+            parameters.extend(form::pairs(&String::from_utf8_lossy(body)));
+        }
+        name_host(&mut parts);
+        let outcome = self.perform(&parts, &parameters, body);
+        self.record(&parameters, &outcome);
+        let request_id = request_id();
+        let (status, xml) = match &outcome {
+            Ok(success) => {
+                let name = success.operation.name();
+                (
+                    StatusCode::OK,
+                    xml::success(name, &success.fields, &request_id),
+                )
+            }
+            Err(refusal) => (refusal.status, xml::failure(refusal, &request_id)),
+        };
+        let mut response = http::answer(status, "text/xml", xml);
+        let id = HeaderValue::try_from(request_id).expect("hex digits and dashes");
+        response.headers_mut().insert("x-amzn-requestid", id);
+        response
+    }
+
+    fn perform(
+        &self,
+        parts: &Parts,
+        parameters: &[(String, String)],
+        body: &[u8],
+    ) -> Result<Success, Refusal> {
+        if parts.method != Method::GET && parts.method != Method::POST {
+            return Err(Refusal::method_not_allowed(parts.method.as_str()));
+        }
+        match Operation::parse(parameters)? {
+            Operation::AssumeRoleWithWebIdentity => {
+                self.assume_role(&AssumeRole::parse(parameters)?)
+            }
+            Operation::GetCallerIdentity => self.caller_identity(&SignedRequest {
+                method: parts.method.as_str(),
+                path: parts.uri.path(),
+                query: parts.uri.query().unwrap_or_default(),
+                headers: &parts.headers,
+                body,
+            }),
+        }
+    }
+
+    fn assume_role(&self, call: &AssumeRole) -> Result<Success, Refusal> {
+        let now = self.clock.unix();
+        let (token, provider) = self.verify(call, now)?;
+        let role = self.roles.lock().get(&call.role_arn).cloned();
+        let Some(role) = role else {
+            let reason = format!("there is no role {}", call.role_arn);
+            return Err(Refusal::access_denied(reason));
+        };
+        let principal = provider.principal(&role.arn.partition);
+        let mut context = provider.context(token.claims());
+        context.insert("sts:RoleSessionName", vec![call.session_name.clone()]);
+        context.insert("aws:CurrentTime", vec![calendar::iso8601(now)]);
+        context.insert("aws:EpochTime", vec![now.to_string()]);
+        let action = "sts:AssumeRoleWithWebIdentity";
+        if let Verdict::Refused(reason) = role.trust_policy.evaluate(action, &principal, &context) {
+            return Err(Refusal::access_denied(reason));
+        }
+        let longest = role.max_session_duration;
+        let duration = call.duration.unwrap_or(self.session_lifetime.as_secs());
+        if duration > longest {
+            let message =
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+            return Err(Refusal::validation(message));
+        }
+        let session = Session::new(
+            &call.role_arn,
+            &role.arn,
+            &call.session_name,
+            now + duration,
+        );
+        let subject = token.text("sub")?.to_owned();
+        let audience = provider.audience(token.claims());
+        let success = assumed(&session, subject, audience, principal);
+        self.sessions.lock().add(session, now);
+        Ok(success)
+    }
+
+    /// The token, once it is believed, and whose it is.
+    fn verify(&self, call: &AssumeRole, now: u64) -> Result<(WebIdentityToken, Provider), Refusal> {
+        let token = WebIdentityToken::parse(&call.token)?;
+        let issuer = token.text("iss")?;
+        let account = &call.role.account;
+        let providers = self.providers.lock();
+        let provider = providers
+            .iter()
+            .find(|known| known.issues(issuer, account))
+            .cloned();
+        drop(providers);
+        let provider = provider.ok_or_else(|| Refusal::no_provider(issuer, account))?;
+        let jwks = provider
+            .jwks()
+            .ok_or_else(|| Refusal::provider_unreachable(issuer))?;
+        token.verify(&jwks)?;
+        token.check_times(now, self.expiry_grace.as_secs())?;
+        token.text("sub")?;
+        let audiences = provider::texts(token.claims().get("aud"));
+        if audiences.is_empty() {
+            return Err(token::TokenFault::Claim("aud").into());
+        }
+        if !provider.takes(&audiences) {
+            return Err(Refusal::wrong_audience(&audiences));
+        }
+        Ok((token, provider))
+    }
+
+    fn caller_identity(&self, request: &SignedRequest<'_>) -> Result<Success, Refusal> {
+        let sessions = self.sessions.lock();
+        let session = caller_identity::caller(request, &sessions, self.clock.unix())?;
+        Ok(Success {
+            operation: Operation::GetCallerIdentity,
+            fields: vec![
+                Element::Text("Arn", session.arn.clone()),
+                Element::Text("UserId", session.assumed_role_id.clone()),
+                Element::Text("Account", session.account.clone()),
+            ],
+            reason: format!("the signature is {}'s", session.arn),
+        })
+    }
+
+    fn record(&self, parameters: &[(String, String)], outcome: &Result<Success, Refusal>) {
+        let given = |name| form::value(parameters, name).map(str::to_owned);
+        let (outcome, reason) = match outcome {
+            Ok(success) => ("Success", success.reason.clone()),
+            Err(refusal) => (refusal.code, refusal.reason.clone()),
+        };
+        self.journal.push(Entry {
+            time: calendar::iso8601(self.clock.unix()),
+            action: given("Action"),
+            role: given("RoleArn"),
+            session_name: given("RoleSessionName"),
+            outcome: outcome.to_owned(),
+            reason,
+        });
+    }
+}
+
+fn assumed(session: &Session, subject: String, audience: String, provider: String) -> Success {
+    use Element::{Group, Text};
+    let reason = format!("the trust policy allows {subject} of {provider}");
+    let user = vec![
+        Text("AssumedRoleId", session.assumed_role_id.clone()),
+        Text("Arn", session.arn.clone()),
+    ];
+    let credentials = vec![
+        Text("AccessKeyId", session.access_key_id.clone()),
+        Text("SecretAccessKey", session.secret_access_key.clone()),
+        Text("SessionToken", session.token.clone()),
+        Text("Expiration", calendar::iso8601(session.expires)),
+    ];
+    let fields = vec![
+        Text("SubjectFromWebIdentityToken", subject),
+        Text("Audience", audience),
+        Group("AssumedRoleUser", user),
+        Group("Credentials", credentials),
+        Text("Provider", provider),
+        Text("PackedPolicySize", "0".into()),
+    ];
+    Success {
+        operation: Operation::AssumeRoleWithWebIdentity,
+        fields,
+        reason,
+    }
+}
+
+/// HTTP/2 carries the host in `:authority`, which signers call `host` all the same.
+fn name_host(parts: &mut Parts) {
+    if let Some(authority) = parts.uri.authority()
+        && !parts.headers.contains_key(HOST)
+        && let Ok(host) = HeaderValue::try_from(authority.as_str())
+    {
+        parts.headers.insert(HOST, host);
+    }
+}
+
+/// A UUID of version 4 (RFC 9562).
+fn request_id() -> String {
+    let bits = u128::from_be_bytes(Generate::generate());
+    let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    let ends = [8, 12, 16, 20, 32];
+    let starts = [0, 8, 12, 16, 20];
+    let groups = starts.into_iter().zip(ends);
+    let groups: Vec<_> = groups.map(|(start, end)| &hex[start..end]).collect();
+    groups.join("-")
 }
