@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The agent: gets a Google ID token for the pod it runs in and keeps a token file fresh.
+//!
+//! It runs in every injected pod, so its tree of dependencies is small and it has one thread.
+//! The way of a token: [`source`] fetches it, [`token`] checks it, [`agent`] decides whether it is
+//! newer, [`sink`] publishes it, [`schedule`] says when to ask again.
+
+pub mod agent;
+mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod excerpt;
+pub mod schedule;
+pub mod signals;
+pub mod sink;
+pub mod source;
+pub mod timestamp;
+pub mod token;
+mod trouble;
+
+#[cfg(test)]
+mod testing;
+
+pub use app::main;

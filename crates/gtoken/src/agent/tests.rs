@@ -1,0 +1,369 @@
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::SystemTime;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::sink::TokenFile;
+use crate::testing::{NOW, TestClock, expectation, jwt, jwt_of};
+use crate::token::IdToken;
+
+/// A source that is a function of the number of attempts before.
+struct Scripted<F>(F, Cell<u64>);
+
+impl<F: Fn(u64, SystemTime) -> Result<String, SourceError>> Source for Scripted<F> {
+    fn id_token(
+        &self,
+        expectation: &Expectation,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<IdToken, SourceError> {
+        assert!(!within.is_zero() && within <= ANSWER_WITHIN, "{within:?}");
+        let attempt = self.1.replace(self.1.get() + 1);
+        let text = (self.0)(attempt, now)?;
+        expectation
+            .check(text.clone(), now)
+            .map_err(|reason| SourceError::NotUsable {
+                host: "169.254.169.254".to_owned(),
+                reason,
+                hint: crate::excerpt::excerpt(text.as_bytes()),
+            })
+    }
+}
+
+fn scripted<F: Fn(u64, SystemTime) -> Result<String, SourceError>>(script: F) -> Scripted<F> {
+    Scripted(script, Cell::new(0))
+}
+
+fn away() -> SourceError {
+    SourceError::Unreachable {
+        host: "169.254.169.254".to_owned(),
+        reason: "connection refused".to_owned(),
+    }
+}
+
+fn refused(status: u16) -> SourceError {
+    SourceError::Refused {
+        host: "169.254.169.254".to_owned(),
+        status,
+        said: "words".to_owned(),
+        advice: "do something",
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+/// A folder, a clock and a log for one agent.
+struct Stage {
+    folder: TempDir,
+    clock: TestClock,
+    log: RefCell<Vec<String>>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            clock: TestClock::default(),
+            log: RefCell::default(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("gtoken")
+    }
+
+    fn in_place(&self) -> Option<String> {
+        fs::read_to_string(self.path()).ok()
+    }
+
+    fn agent<S: Source>(&self, source: S) -> Agent<S, &TestClock, impl FnMut(&str)> {
+        let file = TokenFile::at(self.path().to_str().unwrap()).unwrap();
+        let say = |line: &str| self.log.borrow_mut().push(line.to_owned());
+        let jitter = Jitter::seeded(1);
+        Agent::new(
+            source,
+            Sink::File(file),
+            &self.clock,
+            say,
+            expectation(),
+            jitter,
+        )
+    }
+
+    fn log(&self) -> String {
+        self.log.borrow().join("\n")
+    }
+}
+
+#[test]
+fn a_one_shot_ends_with_its_token() {
+    let stage = Stage::new();
+    let token = jwt(NOW, NOW + 3600);
+    let outcome = stage
+        .agent(scripted(|_, _| Ok(token.clone())))
+        .one_shot(None);
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(stage.in_place(), Some(token));
+    assert_eq!(stage.log(), "got a token good until 2026-11-23T01:00:00Z");
+}
+
+/// The Go gtoken ended when the metadata server was away at its start.
+#[test]
+fn go_gtoken_ends_when_the_metadata_server_is_away_at_start() {
+    let stage = Stage::new();
+    let source = scripted(|attempt, now| match attempt {
+        0..2000 => Err(away()),
+        _ => Ok(jwt(seconds(now), seconds(now) + 3600)),
+    });
+    assert_eq!(stage.agent(source).one_shot(None), Ok(()));
+    assert!(stage.clock.uptime() > Duration::from_hours(1));
+    assert!(stage.in_place().is_some());
+    assert!(
+        stage
+            .log()
+            .contains("after 2000 failed attempts since 2026-11-23T00:00:00Z")
+    );
+}
+
+/// The Go gtoken ended when the metadata server was away at a refresh.
+#[test]
+fn go_gtoken_ends_when_the_metadata_server_is_away_at_a_refresh() {
+    let stage = Stage::new();
+    let source = scripted(|attempt, now| match attempt {
+        1..400 => Err(refused(404)),
+        _ => Ok(jwt(seconds(now), seconds(now) + 3600)),
+    });
+    let mut agent = stage.agent(source);
+    let mut first = None;
+    for attempt in 0..=400 {
+        let outcome = agent.attempt(ANSWER_WITHIN);
+        assert_eq!(outcome.is_ok(), attempt == 0 || attempt == 400);
+        first = first.or_else(|| stage.in_place());
+        if attempt < 400 {
+            assert_eq!(stage.in_place(), first, "the token in place was touched");
+        }
+        let pause = agent.pause();
+        stage.clock.wait(pause);
+    }
+    assert_ne!(stage.in_place(), first);
+}
+
+#[test]
+fn a_one_shot_gives_up_at_its_timeout() {
+    let stage = Stage::new();
+    let timeout = Duration::from_secs(30);
+    let gave_up = stage
+        .agent(scripted(|_, _| Err(away())))
+        .one_shot(Some(timeout))
+        .unwrap_err();
+    assert_eq!(gave_up.error.retry(), Retry::Transient);
+    assert!(gave_up.after <= timeout && gave_up.after > timeout - Duration::from_secs(4));
+    assert!(
+        gave_up.to_string().contains("connection refused"),
+        "{gave_up}"
+    );
+}
+
+#[test]
+fn a_one_shot_without_timeout_gives_up_a_minute_into_what_a_person_must_mend() {
+    let stage = Stage::new();
+    let source = scripted(|attempt, _| Err(if attempt < 100 { away() } else { refused(404) }));
+    let gave_up = stage.agent(source).one_shot(None).unwrap_err();
+    assert_eq!(*gave_up.error, AttemptError::Source(refused(404)));
+    let person = stage.clock.uptime().as_secs();
+    assert!((250..400).contains(&person), "{person} s");
+    assert!(gave_up.attempts > 115, "{gave_up:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_a_persons_to_mend() {
+    let stage = Stage::new();
+    fs::create_dir(stage.path()).unwrap();
+    let source = scripted(|_, now| Ok(jwt(seconds(now), seconds(now) + 3600)));
+    let gave_up = stage.agent(source).one_shot(None).unwrap_err();
+    assert_eq!(gave_up.error.retry(), Retry::NeedsPerson);
+    assert!(
+        stage
+            .log()
+            .starts_with("no token yet; a person must mend this; still trying: cannot write")
+    );
+}
+
+#[test]
+fn a_restarted_agent_replaces_no_token_with_an_older_one() {
+    let stage = Stage::new();
+    fs::write(stage.path(), jwt(NOW, NOW + 3000)).unwrap();
+    let mut agent = stage.agent(scripted(|_, _| Ok(jwt(NOW - 600, NOW + 2999))));
+    assert_eq!(agent.attempt(ANSWER_WITHIN), Ok(()));
+    assert_eq!(agent.attempt(ANSWER_WITHIN), Ok(()));
+    assert_eq!(stage.in_place(), Some(jwt(NOW, NOW + 3000)));
+    assert_eq!(
+        stage.log(),
+        "the token in place is the newest there is, good until 2026-11-23T00:50:00Z"
+    );
+}
+
+#[test]
+fn what_is_in_place_and_no_token_that_works_is_replaced() {
+    for in_place in [
+        "",
+        "nonsense",
+        &jwt(NOW - 3600, NOW),
+        &jwt_of(&serde_json::json!({ "aud": "else", "exp": NOW * 2 })),
+    ] {
+        let stage = Stage::new();
+        fs::write(stage.path(), in_place).unwrap();
+        let mut agent = stage.agent(scripted(|_, _| Ok(jwt(NOW, NOW + 60))));
+        assert_eq!(agent.attempt(ANSWER_WITHIN), Ok(()));
+        assert_eq!(stage.in_place(), Some(jwt(NOW, NOW + 60)));
+    }
+}
+
+#[test]
+fn at_rest_nothing_is_logged_but_each_new_token() {
+    let stage = Stage::new();
+    let mut agent = stage.agent(scripted(|_, now| {
+        Ok(jwt(seconds(now), seconds(now) + 3600))
+    }));
+    let mut attempts = 0;
+    while stage.clock.uptime() < Duration::from_hours(24) {
+        agent.attempt(ANSWER_WITHIN).unwrap();
+        attempts += 1;
+        let pause = agent.pause();
+        stage.clock.wait(pause);
+    }
+    assert!((30..=37).contains(&attempts), "{attempts} a day");
+    assert_eq!(stage.log.borrow().len(), attempts);
+}
+
+#[test]
+fn a_failure_is_logged_once_a_minute_with_what_it_means() {
+    let stage = Stage::new();
+    let source = scripted(|attempt, now| match attempt {
+        0 => Ok(jwt(seconds(now), seconds(now) + 60)),
+        _ => Err(away()),
+    });
+    let mut agent = stage.agent(source);
+    while stage.clock.uptime() < Duration::from_mins(5) {
+        if let Err(error) = agent.attempt(ANSWER_WITHIN) {
+            agent.complain(&error);
+        }
+        let pause = agent.pause();
+        stage.clock.wait(pause);
+    }
+    let log = stage.log.borrow();
+    assert!((5..=6).contains(&log.len()), "{log:#?}");
+    assert_eq!(
+        log[1],
+        "the token in place is good until 2026-11-23T00:01:00Z; still trying: the metadata server at \
+         169.254.169.254 gave no ID token: connection refused"
+    );
+    assert!(log[2].starts_with("the token in place ran out at 2026-11-23T00:01:00Z; still trying"));
+}
+
+/// Ends the reader, and so the test, also when the writer panics.
+struct Running<'a>(&'a AtomicBool);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn cut(token: &str) -> String {
+    token[..token.len() / 2].to_owned()
+}
+
+#[test]
+fn the_token_file_is_never_empty_partial_or_older() {
+    let stage = Stage::new();
+    let path = stage.path();
+    let over = AtomicBool::new(false);
+    // Every third answer is older than the one before, every fifth is cut, every seventh a failure.
+    let source = scripted(|attempt, now| {
+        let now = seconds(now);
+        match attempt {
+            i if i % 7 == 6 => Err(away()),
+            i if i % 5 == 4 => Ok(cut(&jwt(now, now + 8))),
+            i if i % 3 == 2 => Ok(jwt(now - 5, now + 1)),
+            _ => Ok(jwt(now, now + 8)),
+        }
+    });
+    let mut agent = stage.agent(source);
+    agent.attempt(ANSWER_WITHIN).unwrap();
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let (mut newest, mut replaced) = (SystemTime::UNIX_EPOCH, 0);
+            let long_ago = SystemTime::UNIX_EPOCH;
+            while !over.load(Ordering::Relaxed) {
+                let text = fs::read_to_string(&path).expect("the file was away");
+                let token = expectation()
+                    .check(text, long_ago)
+                    .expect("the file was not whole");
+                let expires_at = token.lifetime().expires_at;
+                assert!(expires_at >= newest, "an older token was published");
+                replaced += u64::from(expires_at > newest);
+                newest = expires_at;
+            }
+            replaced
+        });
+        let running = Running(&over);
+        for _ in 0..5000 {
+            // What fails is in the script.
+            let _ = agent.attempt(ANSWER_WITHIN);
+            let pause = agent.pause();
+            stage.clock.wait(pause);
+        }
+        drop(running);
+        let replaced = reader.join().unwrap();
+        assert!(replaced > 10, "the reader saw only {replaced} tokens");
+    });
+}
+
+/// Every part of a token that is long enough to be told from words.
+fn pieces(token: &str) -> impl Iterator<Item = &str> {
+    token
+        .as_bytes()
+        .windows(12)
+        .map(|window| std::str::from_utf8(window).unwrap())
+}
+
+#[test]
+fn token_bytes_reach_no_log_error_or_debug() {
+    let good = jwt(NOW, NOW + 3600);
+    let expired = jwt(NOW - 7200, NOW - 3600);
+    let elsewhere = jwt_of(&serde_json::json!({ "aud": "else", "exp": NOW + 3600 }));
+    let answers = [
+        good.clone(),
+        expired,
+        elsewhere,
+        format!("{good}\n"),
+        format!("{{\"access_token\":\"{good}\",\"expires_in\":3599}}"),
+        format!("Bearer {good}"),
+        format!("<html>{good}</html>"),
+        cut(&good),
+        good.replace('.', " "),
+    ];
+    for answer in &answers {
+        let stage = Stage::new();
+        let mut agent = stage.agent(scripted(|_, _| Ok(answer.clone())));
+        let outcome = agent.one_shot(Some(Duration::from_secs(9)));
+        let checked = expectation().check(answer.clone(), stage.clock.now());
+        let mut shown = format!("{}\n{outcome:?}\n{checked:?}", stage.log());
+        if let Err(gave_up) = outcome {
+            shown += &format!("\n{gave_up}\n{}", gave_up.error);
+        }
+        for piece in pieces(answer).filter(|piece| good.contains(*piece)) {
+            assert!(!shown.contains(piece), "{piece} of {answer} in {shown}");
+        }
+    }
+}

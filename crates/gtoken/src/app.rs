@@ -1,0 +1,116 @@
+//! Wiring: arguments and environment in, exit code out.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use gtoken_contract::{AgentFlags, Mode};
+
+use crate::agent::{Agent, GaveUp};
+use crate::cli::{self, Command};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::schedule::Jitter;
+use crate::signals;
+use crate::source::{MetadataServer, Retry};
+
+/// Nothing else went wrong than how it was called.
+const USAGE: u8 = 2;
+/// `EX_TEMPFAIL` of sysexits: trying again later may help.
+const TRY_AGAIN: u8 = 75;
+/// `EX_CONFIG` of sysexits: a person must mend something first.
+const NEEDS_PERSON: u8 = 78;
+
+/// Where kubelet reads a container's last words, to show them in `kubectl describe`.
+const TERMINATION_MESSAGE: &str = "/dev/termination-log";
+
+/// Runs the agent to its end.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let (code, reason) = match cli::parse(args) {
+        Ok(Command::Help) => return print(cli::HELP),
+        Ok(Command::Version) => return print(cli::VERSION),
+        Ok(Command::Run(flags)) => match run(flags) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(failure) => failure,
+        },
+        Err(error) => (USAGE, format!("{error}; see gtoken --help")),
+    };
+    say(&reason);
+    leave_last_words(Path::new(TERMINATION_MESSAGE), &reason);
+    ExitCode::from(code)
+}
+
+/// Runs what the flags ask for; a failure is an exit code and the reason in a line.
+fn run(flags: AgentFlags) -> Result<(), (u8, String)> {
+    let config = Config::new(flags, |name| std::env::var_os(name))
+        .map_err(|error| (USAGE, format!("{error}; see gtoken --help")))?;
+    signals::end_at_once(match config.mode {
+        Mode::OneShot => TRY_AGAIN,
+        Mode::Refresh => 0,
+    })
+    .map_err(|error| (TRY_AGAIN, format!("cannot listen for signals: {error}")))?;
+    let mut agent = Agent::new(
+        MetadataServer::new(config.metadata_host),
+        config.sink,
+        SystemClock::start(),
+        say,
+        config.expectation,
+        Jitter::seeded(RandomState::new().build_hasher().finish()),
+    );
+    match config.mode {
+        Mode::OneShot => agent.one_shot(config.timeout),
+        Mode::Refresh => Err(agent.refresh()),
+    }
+    .map_err(|gave_up: GaveUp| (exit_code(gave_up.error.retry()), gave_up.to_string()))
+}
+
+fn exit_code(retry: Retry) -> u8 {
+    match retry {
+        Retry::NeedsPerson => NEEDS_PERSON,
+        Retry::Never | Retry::Transient => TRY_AGAIN,
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    // A reader that has gone away is no failure of ours.
+    let _ = write!(std::io::stdout(), "{text}");
+    ExitCode::SUCCESS
+}
+
+fn say(line: &str) {
+    // With nobody left to read the log the agent still has a file to keep fresh.
+    let _ = writeln!(std::io::stderr(), "gtoken: {line}");
+}
+
+/// Writes why it ended to the container's termination message; kubelet makes the file, so outside a pod there is none.
+fn leave_last_words(path: &Path, reason: &str) {
+    if let Ok(mut file) = OpenOptions::new().write(true).truncate(true).open(path) {
+        // The same words went to standard error.
+        let _ = file.write_all(reason.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_go_to_the_file_that_kubelet_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("termination-log");
+        std::fs::write(&path, "something older and longer").unwrap();
+        leave_last_words(&path, "the reason");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "the reason");
+    }
+
+    #[test]
+    fn last_words_make_no_file_outside_a_pod() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("termination-log");
+        leave_last_words(&path, "the reason");
+        assert!(!path.exists());
+    }
+}

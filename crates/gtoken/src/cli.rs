@@ -1,0 +1,197 @@
+//! The command line: what was typed, checked only as far as it stands on its own.
+
+mod nearest;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use gtoken_contract::{AgentFlags, Mode, duration, flag};
+use lexopt::{Arg, Parser};
+
+use crate::excerpt::excerpt;
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Print [`HELP`].
+    Help,
+    /// Be the agent.
+    Run(AgentFlags),
+    /// Print [`VERSION`].
+    Version,
+}
+
+/// What `--version` prints.
+pub const VERSION: &str = concat!("gtoken ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// What `--help` prints.
+pub const HELP: &str = include_str!("cli/help.txt");
+
+/// The flags that a mistyped one may have meant.
+const KNOWN: [&str; 8] = [
+    flag::REFRESH,
+    flag::FILE,
+    flag::AUDIENCE,
+    flag::SOURCE,
+    flag::EXPECT_IDENTITY,
+    flag::TIMEOUT,
+    "help",
+    "version",
+];
+
+/// Reads the arguments, the program's own name first. Of a flag given twice the last counts, as in the Go gtoken.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+    let mut parser = Parser::from_iter(args);
+    // `-h=x` is then a flag of that very name, and unknown.
+    parser.set_short_equals(false);
+    let mut flags = AgentFlags::default();
+    while let Some(word) = next_word(&mut parser)? {
+        match word {
+            Word::Flag(name, value) => match name.as_str() {
+                "help" | "h" => return Ok(Command::Help),
+                "version" | "v" => return Ok(Command::Version),
+                name => set(&mut flags, name, value, &mut parser)?,
+            },
+            Word::Operand(word) if word == "help" || word == "h" => return Ok(Command::Help),
+            Word::Operand(word) => return Err(UsageError::Operand(excerpt(word.as_bytes()))),
+        }
+    }
+    Ok(Command::Run(flags))
+}
+
+/// Why the arguments cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UsageError {
+    /// A flag ends the line that needs a value.
+    #[error("--{0} needs a value, as in --{0}=VALUE")]
+    NoValue(&'static str),
+    /// An argument is not UTF-8.
+    #[error("the argument `{0}` is not UTF-8")]
+    NotUtf8(String),
+    /// Something that is no flag.
+    #[error("unexpected argument `{0}`; a flag's value is written --FLAG=VALUE")]
+    Operand(String),
+    /// A flag that does not exist.
+    #[error("unknown flag `{typed}`; the nearest known flag is `--{nearest}`")]
+    Unknown {
+        /// The flag, as far as it may be shown.
+        typed: String,
+        /// The known flag that takes the fewest changes.
+        nearest: &'static str,
+    },
+    /// A flag's value that cannot be used.
+    #[error("--{flag} `{value}` cannot be used: {reason}")]
+    Value {
+        /// The flag's name.
+        flag: &'static str,
+        /// The value, as far as it may be shown.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A piece of the command line.
+enum Word {
+    /// A flag's name, and the value where one hangs on it by `=`.
+    Flag(String, Option<String>),
+    Operand(String),
+}
+
+/// Go's flags begin with one dash or two, so `-file=x` is `--file=x` and there are no bundles of short flags.
+fn next_word(parser: &mut Parser) -> Result<Option<Word>, UsageError> {
+    let (first, two_dashes) = match parser.next().map_err(|error| not_utf8(&error))? {
+        None => return Ok(None),
+        Some(Arg::Value(word)) => return utf8(word).map(|word| Some(Word::Operand(word))),
+        Some(Arg::Long(name)) => (name.to_owned(), true),
+        Some(Arg::Short(letter)) => (letter.to_string(), false),
+    };
+    let attached = parser.optional_value().map(utf8).transpose()?;
+    Ok(Some(if two_dashes {
+        Word::Flag(first, attached)
+    } else {
+        let whole = first + attached.as_deref().unwrap_or_default();
+        match whole.split_once('=') {
+            Some((name, value)) => Word::Flag(name.to_owned(), Some(value.to_owned())),
+            None => Word::Flag(whole, None),
+        }
+    }))
+}
+
+fn set(
+    flags: &mut AgentFlags,
+    name: &str,
+    attached: Option<String>,
+    parser: &mut Parser,
+) -> Result<(), UsageError> {
+    let mut value = |flag: &'static str, attached: Option<String>| match attached {
+        Some(value) => Ok(value),
+        None => match parser.value() {
+            Ok(value) => utf8(value),
+            Err(_) => Err(UsageError::NoValue(flag)),
+        },
+    };
+    match name {
+        flag::REFRESH => {
+            flags.mode = attached.map_or(Ok(Mode::Refresh), |value| refresh(&value))?;
+        }
+        flag::FILE => flags.file = Some(value(flag::FILE, attached)?),
+        flag::AUDIENCE => {
+            flags.audience = from_str(flag::AUDIENCE, &value(flag::AUDIENCE, attached)?)?;
+        }
+        flag::SOURCE => flags.source = from_str(flag::SOURCE, &value(flag::SOURCE, attached)?)?,
+        flag::EXPECT_IDENTITY => {
+            let value = value(flag::EXPECT_IDENTITY, attached)?;
+            flags.expect_identity = Some(from_str(flag::EXPECT_IDENTITY, &value)?);
+        }
+        flag::TIMEOUT => {
+            let value = value(flag::TIMEOUT, attached)?;
+            let timeout =
+                duration::parse(&value).map_err(|e| unusable(flag::TIMEOUT, &value, e))?;
+            flags.timeout = (!timeout.is_zero()).then_some(timeout);
+        }
+        _ => {
+            return Err(UsageError::Unknown {
+                typed: excerpt(format!("--{name}").as_bytes()),
+                nearest: nearest::nearest(name, &KNOWN),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The spellings are those of Go's `strconv.ParseBool`.
+fn refresh(value: &str) -> Result<Mode, UsageError> {
+    match value {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Mode::Refresh),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Mode::OneShot),
+        _ => Err(unusable(flag::REFRESH, value, "it is true or false")),
+    }
+}
+
+fn from_str<T: FromStr<Err: Display>>(flag: &'static str, value: &str) -> Result<T, UsageError> {
+    value
+        .parse()
+        .map_err(|reason: T::Err| unusable(flag, value, reason))
+}
+
+fn unusable(flag: &'static str, value: &str, reason: impl Display) -> UsageError {
+    UsageError::Value {
+        flag,
+        value: excerpt(value.as_bytes()),
+        reason: reason.to_string(),
+    }
+}
+
+fn utf8(word: OsString) -> Result<String, UsageError> {
+    word.into_string()
+        .map_err(|word| UsageError::NotUtf8(excerpt(word.as_encoded_bytes())))
+}
+
+/// The only complaint that lexopt has on its own is one about an option's encoding.
+fn not_utf8(error: &lexopt::Error) -> UsageError {
+    UsageError::NotUtf8(excerpt(error.to_string().as_bytes()))
+}

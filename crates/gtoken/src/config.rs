@@ -1,0 +1,228 @@
+//! What the flags and the environment mean together.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use gtoken_contract::{AgentFlags, Mode, Source, flag};
+
+use crate::excerpt::excerpt;
+use crate::sink::{NotAFileName, Sink, TokenFile};
+use crate::token::Expectation;
+
+/// Names the metadata server, as Google's own libraries read it.
+pub const METADATA_HOST: &str = "GCE_METADATA_HOST";
+
+/// Everything that a run depends on.
+#[derive(Debug)]
+pub struct Config {
+    /// Whether it ends after one token.
+    pub mode: Mode,
+    /// What a token must be to be published.
+    pub expectation: Expectation,
+    /// Where the token goes.
+    pub sink: Sink,
+    /// How long a one-shot may take; `None` is as long as it takes.
+    pub timeout: Option<Duration>,
+    /// Who is asked for the token.
+    pub metadata_host: MetadataHost,
+}
+
+impl Config {
+    /// Reads the flags and, by `variable`, the environment.
+    pub fn new(
+        flags: AgentFlags,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, InvalidConfig> {
+        let AgentFlags {
+            mode,
+            file,
+            audience,
+            source: Source::Metadata,
+            expect_identity,
+            timeout,
+        } = flags;
+        let sink = match file {
+            Some(path) => Sink::File(TokenFile::at(&path).map_err(|reason| {
+                let value = excerpt(path.as_bytes());
+                InvalidConfig::File { value, reason }
+            })?),
+            None => Sink::stdout(),
+        };
+        let metadata_host = match variable(METADATA_HOST) {
+            // Google's libraries take an empty variable for none.
+            Some(value) if !value.is_empty() => parse_host(&value)?,
+            _ => MetadataHost::default(),
+        };
+        let expectation = Expectation {
+            audience,
+            identity: expect_identity,
+        };
+        Ok(Self {
+            mode,
+            expectation,
+            sink,
+            timeout,
+            metadata_host,
+        })
+    }
+}
+
+fn parse_host(value: &OsString) -> Result<MetadataHost, InvalidConfig> {
+    let parsed = value.to_str().ok_or(InvalidHost).and_then(str::parse);
+    parsed.map_err(|reason| InvalidConfig::Host {
+        value: excerpt(value.as_encoded_bytes()),
+        reason,
+    })
+}
+
+/// `host[:port]` of a metadata server, spoken to by plain HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataHost(String);
+
+impl Default for MetadataHost {
+    /// The address, not the name: a static binary may be unable to look names up, and nobody can spoof it by DNS.
+    fn default() -> Self {
+        Self("169.254.169.254".to_owned())
+    }
+}
+
+impl fmt::Display for MetadataHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for MetadataHost {
+    type Err = InvalidHost;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHost> {
+        let (host_fits, rest) = if let Some(rest) = text.strip_prefix('[') {
+            let (address, rest) = rest.split_once(']').ok_or(InvalidHost)?;
+            (address.parse::<Ipv6Addr>().is_ok(), rest)
+        } else {
+            let (host, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
+            (is_host_name(host), rest)
+        };
+        let port_fits = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        if host_fits && port_fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidHost)
+        }
+    }
+}
+
+/// Names as RFC 1123 has them, and underscores, which Docker's have; 253 characters at most. IPv4 addresses are of this form.
+fn is_host_name(host: &str) -> bool {
+    let label = |label: &str| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(allowed)
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    host.len() <= 253 && host.split('.').all(label)
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+/// The text is no [`MetadataHost`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is host or host:port, without scheme and path, as in 169.254.169.254")]
+pub struct InvalidHost;
+
+/// Which setting cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidConfig {
+    /// The token file's path names no file.
+    #[error("--{} `{value}` cannot be used: {reason}", flag::FILE)]
+    File {
+        /// The path, as far as it may be shown.
+        value: String,
+        /// What is wrong with it.
+        reason: NotAFileName,
+    },
+    /// The environment names no metadata server.
+    #[error("the environment's {METADATA_HOST} `{value}` cannot be used: {reason}")]
+    Host {
+        /// The variable's value, as far as it may be shown.
+        value: String,
+        /// What is wrong with it.
+        reason: InvalidHost,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host_from(value: Option<&str>) -> Result<String, InvalidConfig> {
+        Config::new(AgentFlags::default(), |name| {
+            assert_eq!(name, METADATA_HOST);
+            value.map(OsString::from)
+        })
+        .map(|config| config.metadata_host.to_string())
+    }
+
+    #[test]
+    fn asks_the_link_local_address_unless_told_otherwise() {
+        assert_eq!(host_from(None), Ok("169.254.169.254".to_owned()));
+        assert_eq!(host_from(Some("")), Ok("169.254.169.254".to_owned()));
+    }
+
+    #[test]
+    fn takes_hosts_with_and_without_a_port() {
+        for host in [
+            "metadata.google.internal",
+            "metadata.google.internal.:80",
+            "127.0.0.1:8080",
+            "metadata_server:1",
+            "[::1]",
+            "[fd20:ce::254]:65535",
+        ] {
+            assert_eq!(host_from(Some(host)), Ok(host.to_owned()));
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_host() {
+        for host in [
+            "http://169.254.169.254",
+            "169.254.169.254/computeMetadata",
+            "user@host",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:+80",
+            "::1",
+            "[::1",
+            "[::1]80",
+            "a b",
+            "host?x",
+            "host#x",
+            ".",
+            "a..b",
+            "host\r\nX: y",
+        ] {
+            let error = host_from(Some(host)).unwrap_err();
+            assert!(matches!(error, InvalidConfig::Host { .. }), "{host:?}");
+            assert!(error.to_string().contains(METADATA_HOST), "{error}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_path_that_names_no_file() {
+        for path in ["", "/", "..", "/tmp/", "/tmp/.."] {
+            let flags = AgentFlags {
+                file: Some(path.to_owned()),
+                ..AgentFlags::default()
+            };
+            let error = Config::new(flags, |_| None).unwrap_err();
+            assert!(matches!(error, InvalidConfig::File { .. }), "{path:?}");
+            assert!(error.to_string().contains("--file"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What may be shown of bytes that came from elsewhere: little, printable, and nothing like a token.
+
+/// The most characters shown of an answer.
+const MAX_CHARS: usize = 120;
+
+/// Stands for what looks like a token.
+const HIDDEN: &str = "[hidden]";
+
+/// The beginning of a text in at most 120 printable characters, tokens hidden.
+pub fn excerpt(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let text: String = text.chars().map(printable).collect();
+    let words: Vec<String> = text.split_whitespace().map(hide_tokens).collect();
+    let text = words.join(" ");
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// Replaces each run of token characters that looks like a token; the rest stays as it is.
+fn hide_tokens(word: &str) -> String {
+    let mut shown = String::with_capacity(word.len());
+    let mut rest = word;
+    while !rest.is_empty() {
+        let end = rest.find(|c| !is_token_char(c)).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        shown.push_str(if looks_like_token(run) { HIDDEN } else { run });
+        let separators = after.find(is_token_char).unwrap_or(after.len());
+        shown.push_str(&after[..separators]);
+        rest = &after[separators..];
+    }
+    shown
+}
+
+/// Base64url and what joins the parts of a JWT.
+fn is_token_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+/// Names of Kubernetes and Google are lower-case and their constants upper-case; tokens mix.
+fn looks_like_token(run: &str) -> bool {
+    let mixes = |part: &str| {
+        part.len() >= 16
+            && part.bytes().any(|b| b.is_ascii_uppercase())
+            && part.bytes().any(|b| b.is_ascii_lowercase())
+    };
+    run.contains("eyJ") || run.starts_with("ya29.") || run.len() > 64 || run.split('.').any(mixes)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn keeps_the_words_a_person_needs() {
+        let words = "Your Kubernetes service account (team-a/reader) is not annotated";
+        assert_eq!(excerpt(words.as_bytes()), words);
+        let email = "reader@my-long-project-name-of-thirty.iam.gserviceaccount.com";
+        assert_eq!(excerpt(email.as_bytes()), email);
+        assert_eq!(
+            excerpt(b"<html>\r\n <b>no\x1b[31m</b>\0"),
+            "<html> <b>no [31m</b>"
+        );
+    }
+
+    #[test]
+    fn cuts_at_a_character() {
+        let shown = excerpt("é ".repeat(200).as_bytes());
+        assert_eq!(shown.chars().count(), MAX_CHARS + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn shows_no_part_of_a_token(
+            header in prop::collection::vec(any::<u8>(), 24..60),
+            signature in prop::collection::vec(any::<u8>(), 32..256),
+            before in "[ -~]{0,40}",
+            after in "[ -~]{0,40}",
+        ) {
+            let part = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+            let token = format!("eyJ{}.eyJ{}.{}", part(&header), part(&header), part(&signature));
+            let shown = excerpt(format!("{before}\"{token}\"{after}").as_bytes());
+            for window in token.as_bytes().windows(12) {
+                let window = std::str::from_utf8(window).unwrap();
+                prop_assert!(!shown.contains(window), "{shown}");
+            }
+        }
+    }
+}

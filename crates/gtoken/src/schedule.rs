@@ -1,0 +1,122 @@
+//! When to ask for the next token: a pure function of the time, the token held and the failures since.
+//!
+//! - A token is refreshed at a random point of 65 to 80 % of its life, so that pods that were started
+//!   together do not ask together.
+//! - A source that answers with the token that is held already is asked again after a quarter of what is left.
+//! - After a failure the pauses grow, but a held token is replaced before it runs out wherever it can be, and
+//!   without one no pause is longer than 3 s.
+//! - There are never more than 30 attempts a minute.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, SystemTime};
+
+use crate::token::Lifetime;
+
+/// The numbers of the schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// The shares of a token's life between which it is refreshed.
+    pub refresh_between: (f64, f64),
+    /// The first pause before there was any token; it doubles. A metadata server is often up in less than a second.
+    pub first_pause: Duration,
+    /// The pauses without a token that works. The shorter one is also what keeps below 30 attempts a minute.
+    pub pauses_without_token: (Duration, Duration),
+    /// The longest pause while a token works that ought to be replaced.
+    pub longest_pause: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            refresh_between: (0.65, 0.8),
+            first_pause: Duration::from_millis(250),
+            pauses_without_token: (Duration::from_millis(2500), Duration::from_secs(3)),
+            longest_pause: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How long to wait from `now` before the next attempt.
+///
+/// `held` is the newest token there ever was, `failures` counts those since the last answer, and `jitter` is a
+/// random number from 0 to 1.
+pub fn next_attempt(
+    now: SystemTime,
+    held: Option<&Lifetime>,
+    failures: u32,
+    jitter: f64,
+    policy: &Policy,
+) -> Duration {
+    let jitter = if jitter.is_finite() {
+        jitter.clamp(0.0, 1.0)
+    } else {
+        0.5
+    };
+    let (shortest, ceiling) = policy.pauses_without_token;
+    let without_token = between(shortest, ceiling, jitter);
+    let Some(held) = held else {
+        let doubled = doubled(policy.first_pause, failures);
+        return between(doubled.mul_f64(0.8), doubled, jitter).min(without_token);
+    };
+    let Ok(left) = held.expires_at.duration_since(now) else {
+        return without_token;
+    };
+    let longest = (left / 4).min(policy.longest_pause);
+    let pause = if failures > 0 {
+        doubled(shortest, failures)
+            .min(longest)
+            .mul_f64(0.8 + 0.2 * jitter)
+    } else {
+        match refresh_point(held, jitter, policy).duration_since(now) {
+            Ok(until) if !until.is_zero() => until,
+            _ => longest,
+        }
+    };
+    // Near the end a quarter of what is left is next to nothing.
+    pause.max(between(shortest, ceiling, jitter / 4.0))
+}
+
+/// A random point of the token's life.
+fn refresh_point(held: &Lifetime, jitter: f64, policy: &Policy) -> SystemTime {
+    let life = held
+        .expires_at
+        .duration_since(held.issued_at)
+        .unwrap_or_default();
+    let (from, to) = policy.refresh_between;
+    held.issued_at + life.mul_f64(from + (to - from) * jitter)
+}
+
+fn between(from: Duration, to: Duration, jitter: f64) -> Duration {
+    from + to.saturating_sub(from).mul_f64(jitter)
+}
+
+/// The pause after so many failures, doubling from the first.
+fn doubled(first: Duration, failures: u32) -> Duration {
+    let times = 1_u32
+        .checked_shl(failures.saturating_sub(1))
+        .unwrap_or(u32::MAX);
+    first.saturating_mul(times)
+}
+
+/// Random numbers that need not be secret (`SplitMix64`, <https://prng.di.unimi.it/splitmix64.c>).
+#[derive(Clone, Debug)]
+pub struct Jitter(u64);
+
+impl Jitter {
+    /// Begins the sequence that belongs to the seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number, from 0 up to but not including 1.
+    pub fn draw(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let high = u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or_default();
+        f64::from(high) / (f64::from(u32::MAX) + 1.0)
+    }
+}

@@ -1,0 +1,189 @@
+//! The metadata server of GKE or Compute Engine: one GET by plain HTTP, past every proxy.
+//!
+//! `format` and `licenses` are not sent: only Compute Engine knows them, and the default has all that AWS reads
+//! (<https://cloud.google.com/compute/docs/instances/verifying-instance-identity>).
+
+use std::io::Read as _;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime};
+
+use ureq::config::Config;
+use ureq::http::{StatusCode, Uri};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Error, Timeout};
+
+use super::{Source, SourceError, refusal};
+use crate::config::MetadataHost;
+use crate::excerpt::excerpt;
+use crate::token::{Expectation, IdToken, InvalidToken, MAX_BYTES};
+
+/// A server on the same node accepts a connection at once or is not there.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+
+/// The identity endpoint of the pod's account.
+const PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/identity";
+
+/// A client of the metadata server.
+#[derive(Debug)]
+pub struct MetadataServer {
+    host: MetadataHost,
+    http: Agent,
+}
+
+impl MetadataServer {
+    /// Connects to nothing yet.
+    pub fn new(host: MetadataHost) -> Self {
+        let config = Agent::config_builder()
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .user_agent(concat!("gtoken/", env!("CARGO_PKG_VERSION")))
+            // Nothing is kept between attempts that are most of an hour apart.
+            .max_idle_connections(0)
+            .input_buffer_size(MAX_BYTES)
+            .output_buffer_size(4096)
+            .max_response_header_size(MAX_BYTES)
+            .build();
+        let http = Agent::with_parts(
+            config,
+            DefaultConnector::new(),
+            NoThreadForAddresses::default(),
+        );
+        Self { host, http }
+    }
+
+    fn get(
+        &self,
+        expectation: &Expectation,
+        within: Duration,
+    ) -> Result<(StatusCode, Vec<u8>), Error> {
+        let request = self
+            .http
+            .get(format!("http://{}{PATH}", self.host))
+            .query("audience", expectation.audience.as_str())
+            .header("Metadata-Flavor", "Google")
+            .config()
+            .timeout_global(Some(within))
+            .timeout_resolve(Some(within.min(CONNECT_WITHIN)))
+            .timeout_connect(Some(within.min(CONNECT_WITHIN)))
+            .build();
+        let mut response = request.call()?;
+        let status = response.status();
+        let mut body = Vec::new();
+        let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+        let read = response
+            .body_mut()
+            .as_reader()
+            .take(limit)
+            .read_to_end(&mut body);
+        match read {
+            // What came of a refusal is enough to show.
+            Err(error) if status == StatusCode::OK => Err(Error::from(error)),
+            _ => Ok((status, body)),
+        }
+    }
+
+    fn unreachable(&self, error: &Error) -> SourceError {
+        SourceError::Unreachable {
+            host: self.host.to_string(),
+            reason: describe(error),
+        }
+    }
+
+    fn not_usable(&self, reason: InvalidToken, body: &[u8]) -> SourceError {
+        let advice = refusal::advice_on_success(body);
+        // What is a token of the wrong kind is described by its claims alone.
+        let hint = match &reason {
+            InvalidToken::NotAToken(_) if advice.is_empty() => {
+                format!("the answer begins: {}", excerpt(body))
+            }
+            InvalidToken::NotAToken(_) => format!("{advice}; the answer begins: {}", excerpt(body)),
+            _ => String::new(),
+        };
+        SourceError::NotUsable {
+            host: self.host.to_string(),
+            reason,
+            hint,
+        }
+    }
+}
+
+impl Source for MetadataServer {
+    fn id_token(
+        &self,
+        expectation: &Expectation,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<IdToken, SourceError> {
+        let (status, body) = self
+            .get(expectation, within)
+            .map_err(|error| self.unreachable(&error))?;
+        if status != StatusCode::OK {
+            return Err(SourceError::Refused {
+                host: self.host.to_string(),
+                status: status.as_u16(),
+                said: excerpt(&body),
+                advice: refusal::advice(status.as_u16(), &body),
+            });
+        }
+        match String::from_utf8(body) {
+            Ok(text) => expectation
+                .check(text.clone(), now)
+                .map_err(|reason| self.not_usable(reason, text.as_bytes())),
+            Err(error) => {
+                Err(self.not_usable(InvalidToken::NotAToken("it is not UTF-8"), error.as_bytes()))
+            }
+        }
+    }
+}
+
+/// What failed on the way, and what may be behind it.
+fn describe(error: &Error) -> String {
+    const NOT_THERE: &str = "the metadata server is not up yet, or a NetworkPolicy forbids egress to 169.254.169.254:80";
+    match error {
+        Error::Timeout(Timeout::Connect) => {
+            format!("no connection in {} s: {NOT_THERE}", CONNECT_WITHIN.as_secs())
+        }
+        Error::Timeout(Timeout::Resolve) | Error::HostNotFound => {
+            "its name cannot be looked up: check GCE_METADATA_HOST and the pod's DNS, or name the address \
+             169.254.169.254"
+                .to_owned()
+        }
+        Error::Timeout(_) => "it took the request and did not answer in time".to_owned(),
+        Error::Io(error) => match error.kind() {
+            std::io::ErrorKind::ConnectionRefused
+            | std::io::ErrorKind::HostUnreachable
+            | std::io::ErrorKind::NetworkUnreachable => format!("{error}: {NOT_THERE}"),
+            _ => format!("{}: it ended in the middle of an answer", excerpt(error.to_string().as_bytes())),
+        },
+        other => format!(
+            "what came is no HTTP answer ({}): something else listens at this address",
+            excerpt(other.to_string().as_bytes())
+        ),
+    }
+}
+
+/// Looks names up as ureq does; addresses, the common case, without the thread that ureq starts for a time limit.
+#[derive(Debug, Default)]
+struct NoThreadForAddresses(DefaultResolver);
+
+impl Resolver for NoThreadForAddresses {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let host = uri.host().unwrap_or_default();
+        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) => {
+                let mut addresses = self.empty();
+                addresses.push(SocketAddr::new(address, uri.port_u16().unwrap_or(80)));
+                Ok(addresses)
+            }
+            Err(_) => self.0.resolve(uri, config, timeout),
+        }
+    }
+}

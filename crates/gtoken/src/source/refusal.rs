@@ -1,0 +1,89 @@
+//! What an answer other than a token means, and what to do about it.
+
+use super::Retry;
+
+/// What to do when something that is no metadata server answers.
+const INTERCEPTED: &str = "no metadata server answers so: look at GCE_METADATA_HOST and at what proxies or meshes \
+                           do with requests to 169.254.169.254";
+
+/// Whether a status passes by itself.
+pub(super) fn retry(status: u16) -> Retry {
+    match status {
+        // A redirect and a success other than 200 come from something else than a metadata server.
+        0..=399 | 400 | 401 | 403 | 404 => Retry::NeedsPerson,
+        _ => Retry::Transient,
+    }
+}
+
+/// What to do about a status, by the words that GKE's metadata server gives with it.
+pub(super) fn advice(status: u16, body: &[u8]) -> &'static str {
+    let body = String::from_utf8_lossy(body);
+    if is_html(&body) {
+        return INTERCEPTED;
+    }
+    match status {
+        0..=399 => INTERCEPTED,
+        400 => "the request does not suit it: check --audience",
+        401 | 403 => {
+            "the pod's ServiceAccount may not act as its Google service account: grant it \
+             roles/iam.workloadIdentityUser there"
+        }
+        404 if body.contains("not annotated")
+            || body.contains("iam.gke.io/gcp-service-account") =>
+        {
+            "annotate the pod's ServiceAccount with iam.gke.io/gcp-service-account=NAME@PROJECT.iam.gserviceaccount.com, \
+             the Google service account to act as"
+        }
+        404 => {
+            "it knows no service account for this pod: is this GKE with Workload Identity, and is the ServiceAccount \
+             annotated with iam.gke.io/gcp-service-account?"
+        }
+        429 | 499 => "it is busy, which passes by itself",
+        _ => "it or Google behind it is in trouble, which passes by itself",
+    }
+}
+
+/// What to do when a success is no token.
+pub(super) fn advice_on_success(body: &[u8]) -> &'static str {
+    match body.trim_ascii_start().first() {
+        None => "an empty answer is no metadata server's: look at what stands between",
+        Some(b'<' | b'{' | b'[') => INTERCEPTED,
+        Some(_) => "",
+    }
+}
+
+fn is_html(body: &str) -> bool {
+    let start = body.trim_start().get(..9).unwrap_or_default();
+    start.to_ascii_lowercase().starts_with("<html") || start.eq_ignore_ascii_case("<!doctype")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_must_act_on_what_does_not_pass() {
+        for status in [200, 204, 301, 302, 307, 400, 401, 403, 404] {
+            assert_eq!(retry(status), Retry::NeedsPerson, "{status}");
+        }
+        for status in [408, 418, 429, 499, 500, 502, 503, 504] {
+            assert_eq!(retry(status), Retry::Transient, "{status}");
+        }
+    }
+
+    #[test]
+    fn names_the_annotation_that_is_missing() {
+        let words = b"Your Kubernetes service account (a/b) is not annotated with a target Google service account";
+        assert!(advice(404, words).starts_with("annotate the pod's ServiceAccount"));
+    }
+
+    #[test]
+    fn html_is_no_metadata_server_whatever_its_status() {
+        for status in [200, 404, 503] {
+            assert_eq!(advice(status, b"\n<HTML><body>"), INTERCEPTED);
+            assert_eq!(advice(status, b"<!DOCTYPE html>"), INTERCEPTED);
+        }
+        assert_eq!(advice_on_success(b"<p>"), INTERCEPTED);
+        assert_eq!(advice_on_success(b"{\"token\":1}"), INTERCEPTED);
+    }
+}
