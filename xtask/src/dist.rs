@@ -7,7 +7,7 @@ mod elf;
 mod flags;
 
 use crate::process;
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 use anyhow::{Context as _, bail, ensure};
 use flags::Places;
 use sha2::{Digest as _, Sha256};
@@ -71,36 +71,18 @@ struct Site {
 
 impl Site {
     fn new(checkout: PathBuf, target: PathBuf) -> anyhow::Result<Self> {
-        let rustc = |arguments: &[&str]| {
-            process::output(Command::new("rustc").args(arguments).current_dir(&checkout))
-        };
-        let version = rustc(&["--version", "--verbose"])?;
-        let field = |name: &str| {
-            let mut lines = version.lines();
-            let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            value.with_context(|| format!("rustc --version does not say its {name}"))
-        };
-        let triple = field("host")?.to_owned();
-        ensure!(
-            triple.ends_with("-linux-gnu"),
-            "the programs are built on Linux with glibc, and this is {triple}"
-        );
-        let date = process::output(
-            Command::new("git")
-                .args(["-c", "safe.directory=*", "log", "-1", "--format=%ct"])
-                .current_dir(&checkout),
-        )?;
+        let compiler = Compiler::ask(&checkout)?;
+        let date = process::output(workspace::git(&checkout).args(["log", "-1", "--format=%ct"]))?;
         let places = Places {
-            sources: PathBuf::from(rustc(&["--print", "sysroot"])?.trim())
-                .join("lib/rustlib/src/rust"),
-            commit: field("commit-hash")?.to_owned(),
+            sources: compiler.sources,
+            commit: compiler.commit,
             cargo_home: cargo_home()?,
             checkout,
             target,
         };
         Ok(Self {
             places,
-            triple,
+            triple: compiler.triple,
             date: date.trim().to_owned(),
         })
     }
@@ -121,9 +103,8 @@ impl Site {
             "building {name} ({profile}) in {}",
             self.places.checkout.display()
         );
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut cargo = workspace::cargo(&self.places.checkout);
         cargo
-            .current_dir(&self.places.checkout)
             // A target of its own keeps the flags away from build scripts, which need not be static.
             .args(["build", "--locked", "--package", name, "--bin", name])
             .args(["--profile", profile, "--target", &self.triple])
@@ -164,6 +145,42 @@ impl Site {
         }
         Ok(())
     }
+}
+
+/// What rustc says about itself.
+struct Compiler {
+    triple: String,
+    commit: String,
+    /// Where the sources of the standard library are, if they are installed.
+    sources: PathBuf,
+}
+
+impl Compiler {
+    /// Asks in the checkout, where the toolchain is pinned.
+    fn ask(checkout: &Path) -> anyhow::Result<Self> {
+        let rustc = |arguments: &[&str]| {
+            process::output(Command::new("rustc").args(arguments).current_dir(checkout))
+        };
+        let version = rustc(&["--version", "--verbose"])?;
+        let triple = field(&version, "host")?;
+        ensure!(
+            triple.ends_with("-linux-gnu"),
+            "the programs are built on Linux with glibc, and this is {triple}"
+        );
+        Ok(Self {
+            triple: triple.to_owned(),
+            commit: field(&version, "commit-hash")?.to_owned(),
+            sources: PathBuf::from(rustc(&["--print", "sysroot"])?.trim())
+                .join("lib/rustlib/src/rust"),
+        })
+    }
+}
+
+/// The value of a line `name: value`.
+fn field<'a>(text: &'a str, name: &str) -> anyhow::Result<&'a str> {
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    value.with_context(|| format!("rustc --version does not say its {name}"))
 }
 
 /// Builds in two clones, one of them deeper, and says whether the bytes are the same.

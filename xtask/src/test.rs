@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     ("advisories", deny::advisories),
     ("tests", tests),
     ("tidy", tidy),
+    ("demo", demo),
 ];
 
 /// Runs every step, then says what each of them did.
@@ -120,6 +121,22 @@ fn tidy(workspace: &Workspace) -> anyhow::Result<Outcome> {
     } else {
         Outcome::Failed("see the lines above".to_owned())
     })
+}
+
+/// In a process of its own, as it is typed: what it leaves behind would be seen.
+fn demo(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    judged(
+        workspace.cargo().args([
+            "run",
+            "--quiet",
+            "--locked",
+            "--package",
+            "xtask",
+            "--",
+            "demo",
+        ]),
+        "see what `cargo xtask demo` said last",
+    )
 }
 
 /// Runs a command whose exit code says it all.

@@ -71,11 +71,9 @@ impl Workspace {
         cargo(&self.root)
     }
 
-    /// A git command in the root of the checkout, whoever owns it: containers often check out as another user.
+    /// A git command in the root of the checkout.
     pub(crate) fn git(&self) -> Command {
-        let mut git = Command::new("git");
-        git.args(["-c", "safe.directory=*"]).current_dir(&self.root);
-        git
+        git(&self.root)
     }
 
     /// The path as seen from the root, with `/` between its parts.
@@ -94,9 +92,16 @@ impl Package {
     }
 }
 
+/// A git command in a checkout, whoever owns it: containers often check out as another user.
+pub(crate) fn git(checkout: &Path) -> Command {
+    let mut git = Command::new("git");
+    git.args(["-c", "safe.directory=*"]).current_dir(checkout);
+    git
+}
+
 /// Cargo as it was started, without what `cargo run` put in the environment for this program alone: a build that sees
 /// those variables change would be repeated for nothing.
-fn cargo(folder: &Path) -> Command {
+pub(crate) fn cargo(folder: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(folder);
     for (name, _) in env::vars_os() {
