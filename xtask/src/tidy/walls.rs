@@ -248,30 +248,36 @@ mod tests {
         problems(package, on, tree).len() == 1
     }
 
-    #[test]
-    fn the_pure_packages_have_closed_lists() {
-        assert!(refused("gtoken-contract", &[("serde", false)], &[]));
-        assert!(refused("gtoken-inject", &[("json-patch", false)], &[]));
-        assert_eq!(
-            problems(
-                "gtoken-contract",
-                &[("thiserror", false), ("proptest", true)],
-                &["syn"]
-            ),
-            [""; 0]
-        );
+    /// What is wrong in this very workspace.
+    fn here(package: &str) -> Vec<Finding> {
+        let workspace = Workspace::find().unwrap();
+        let tree = tree(&workspace, package).unwrap();
+        assert!(tree.contains("thiserror"), "cargo tree lists what is there");
+        let mut direct = packages(&workspace);
+        direct.retain(|direct| direct.package == package);
+        assert_eq!(direct.len(), 1, "{package} is a member");
+        check(&direct, &Trees::from([(package.to_owned(), tree)]))
     }
 
     #[test]
-    fn no_runtime_gets_under_a_pure_package_or_the_agent() {
+    fn a_pure_crate_that_reaches_outside_is_found() {
+        assert!(refused("gtoken-contract", &[("serde", false)], &[]));
+        assert!(refused("gtoken-inject", &[("json-patch", false)], &[]));
         assert!(refused("gtoken-inject", &[], &["tokio"]));
+        let contract = [("thiserror", false), ("proptest", true)];
+        assert_eq!(problems("gtoken-contract", &contract, &["syn"]), [""; 0]);
+        assert_eq!(here("gtoken-contract"), []);
+        assert_eq!(here("gtoken-inject"), []);
+    }
+
+    #[test]
+    fn a_forbidden_crate_in_the_agent_is_found() {
         for name in ["tokio", "hyper-util", "kube-core", "aws-lc-sys", "h2"] {
             assert!(refused("gtoken", &[], &[name]), "{name}");
         }
-        assert_eq!(
-            problems("gtoken", &[("tokio", true)], &["ureq", "rustls", "ring"]),
-            [""; 0]
-        );
+        let tree = ["ureq", "rustls", "ring"];
+        assert_eq!(problems("gtoken", &[("tokio", true)], &tree), [""; 0]);
+        assert_eq!(here("gtoken"), []);
     }
 
     #[test]
