@@ -1,9 +1,10 @@
 //! Roles: an ARN, a trust policy and the longest session.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::policy::{PolicyError, TrustPolicy};
+use crate::google::GoogleIdentity;
 
 /// A role as it is put into the sandbox.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -17,6 +18,9 @@ pub struct Role {
     #[serde(default = "an_hour")]
     pub max_session_duration: u64,
 }
+
+/// The audience that gtoken asks for unless it is told otherwise.
+const AUDIENCE: &str = "gtoken/sts/assume-role-with-web-identity";
 
 /// Why a role cannot be put into the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +71,24 @@ impl Role {
             trust_policy,
             max_session_duration: an_hour(),
         }
+    }
+
+    /// `arn:aws:iam::123456789012:role/reader`, which trusts gtoken's tokens of [`GoogleIdentity::reader`] and no others.
+    pub fn reader() -> Self {
+        let conditions = json!({
+            "accounts.google.com:sub": GoogleIdentity::reader().unique_id,
+            "accounts.google.com:oaud": AUDIENCE,
+        });
+        let trust_policy = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": {"Federated": "accounts.google.com"},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {"StringEquals": conditions},
+            }],
+        });
+        Self::new("arn:aws:iam::123456789012:role/reader", trust_policy)
     }
 
     pub(crate) fn check(&self) -> Result<CheckedRole, RoleError> {

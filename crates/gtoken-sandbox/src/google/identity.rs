@@ -44,6 +44,22 @@ impl GoogleIdentity {
     }
 }
 
+impl Identity {
+    /// The identity in words.
+    pub(crate) fn for_people(&self) -> String {
+        match self {
+            Self::Linked(identity) => format!("{} ({})", identity.email, identity.unique_id),
+            Self::Node(identity) => {
+                format!("the node, {} ({})", identity.email, identity.unique_id)
+            }
+            Self::Unlinked {
+                namespace,
+                service_account,
+            } => format!("nobody: the ServiceAccount {namespace}/{service_account} is not linked"),
+        }
+    }
+}
+
 impl From<GoogleIdentity> for Identity {
     fn from(identity: GoogleIdentity) -> Self {
         Self::Linked(identity)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HeaderValue, LOCATION, SERVER};
 use hyper::{Method, Request, Response, StatusCode};
+use serde::Serialize;
 use serde_json::json;
 
 use super::identity::{ISSUER, Identity};
@@ -15,7 +16,7 @@ use super::{Google, Scenario};
 use crate::http::{self, Answer, Body};
 
 /// A request that reached the metadata server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SeenRequest {
     /// The method.
     pub method: String,

@@ -1,4 +1,3 @@
 //! The sandbox as its users see it: over the wire, and as a process.
 
 mod kubernetes;
-mod metadata;
