@@ -1,0 +1,153 @@
+//! ServiceAccounts as the Kubernetes API gives them, metadata alone and of that only what is used.
+//!
+//! Typed objects with their managed fields would take a hundred times the memory while they are read.
+
+use std::collections::BTreeMap;
+
+use futures_util::Stream;
+use gtoken_inject::{Binding, Unbound};
+use kube::Client;
+use kube::api::{GetParams, ListParams, Request, WatchEvent, WatchParams};
+use kube::core::request;
+use serde::Deserialize;
+
+use super::Key;
+
+/// The most ServiceAccounts in one answer: a page is the largest thing that is ever held in memory.
+const PAGE_SIZE: u32 = 100;
+
+/// A ServiceAccount as far as it is read.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ServiceAccount {
+    metadata: Metadata,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: String,
+    namespace: String,
+    #[serde(default)]
+    resource_version: String,
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+impl ServiceAccount {
+    /// Its name; none if it could not be asked for by it.
+    pub fn key(&self) -> Option<Key> {
+        Key::new(&self.metadata.namespace, &self.metadata.name)
+    }
+
+    /// What its annotations ask for.
+    pub fn binding(&self) -> Result<Binding, Unbound> {
+        let annotations = self.metadata.annotations.as_ref();
+        Binding::parse(|name| annotations?.get(name).map(String::as_str))
+    }
+
+    /// Its version, from which a watch may go on.
+    pub(super) fn resource_version(&self) -> &str {
+        &self.metadata.resource_version
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    pub(super) metadata: PageMetadata,
+    pub(super) items: Vec<ServiceAccount>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct PageMetadata {
+    pub(super) resource_version: String,
+    pub(super) r#continue: String,
+}
+
+/// Asks the Kubernetes API for ServiceAccounts.
+#[derive(Clone)]
+pub struct ServiceAccounts(Client);
+
+impl ServiceAccounts {
+    /// Asks by this client.
+    pub fn new(client: Client) -> Self {
+        Self(client)
+    }
+
+    /// One ServiceAccount; none if the API server says that there is no such.
+    pub async fn one(&self, key: &Key) -> Result<Option<ServiceAccount>, kube::Error> {
+        let path = format!("/api/v1/namespaces/{}/serviceaccounts", key.namespace());
+        let request = Request::new(path).get_metadata(key.name(), &GetParams::default());
+        match self.ask(request).await {
+            // The reason too, since a proxy's 404 says nothing about ServiceAccounts.
+            Err(kube::Error::Api(status)) if status.code == 404 && status.reason == "NotFound" => {
+                Ok(None)
+            }
+            result => result.map(Some),
+        }
+    }
+
+    /// A page of all ServiceAccounts, the first one by an empty `continue` token.
+    pub(super) async fn page(&self, continue_token: &str) -> Result<Page, kube::Error> {
+        let params = ListParams {
+            limit: Some(PAGE_SIZE),
+            continue_token: (!continue_token.is_empty()).then(|| continue_token.to_owned()),
+            ..ListParams::default()
+        };
+        self.ask(everywhere().list_metadata(&params)).await
+    }
+
+    /// What changes after a version, bookmarks included.
+    pub(super) async fn changes(
+        &self,
+        resource_version: &str,
+    ) -> Result<
+        impl Stream<Item = Result<WatchEvent<ServiceAccount>, kube::Error>> + use<>,
+        kube::Error,
+    > {
+        let params = WatchParams::default();
+        let request = everywhere().watch_metadata(&params, resource_version);
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        self.0.request_events(request).await
+    }
+
+    async fn ask<T: for<'a> Deserialize<'a>>(
+        &self,
+        request: Result<hyper::Request<Vec<u8>>, request::Error>,
+    ) -> Result<T, kube::Error> {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        let text = self.0.request_text(request).await?;
+        serde_json::from_str(&text).map_err(kube::Error::SerdeError)
+    }
+}
+
+fn everywhere() -> Request {
+    Request::new("/api/v1/serviceaccounts")
+}
+
+/// Says in a line what went wrong with the API server, and whose word it is.
+pub fn describe(error: &kube::Error) -> String {
+    use std::error::Error as _;
+    match error {
+        kube::Error::Api(status) => {
+            format!(
+                "the API server answered {} {}: {}",
+                status.code, status.reason, status.message
+            )
+        }
+        other => {
+            let mut text = other.to_string();
+            let mut source = other.source();
+            while let Some(cause) = source {
+                let cause_text = cause.to_string();
+                // Many errors repeat their cause.
+                if !text.contains(&cause_text) {
+                    text = format!("{text}: {cause_text}");
+                }
+                source = cause.source();
+            }
+            format!("the API server cannot be asked: {text}")
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What the watch has told: a synchronous table, with `now` as an argument.
+//!
+//! Bindings are kept of the few ServiceAccounts that ask for a role. Of the others only a keyed 64-bit hash
+//! is kept: "asks for nothing" must differ from "never seen", and a cluster has a hundred thousand of them.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gtoken_inject::{Binding, Unbound};
+
+use super::Key;
+use crate::metrics::AccountsState;
+
+/// When the index is not taken at its word that a ServiceAccount asks for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// It was first seen less than this ago: people create first and annotate then.
+    pub fresh: Duration,
+    /// Nothing has come over the watch for this long; the API server sends a bookmark each minute.
+    pub silence: Duration,
+}
+
+impl Default for Doubt {
+    fn default() -> Self {
+        Self {
+            fresh: Duration::from_secs(10),
+            silence: Duration::from_secs(90),
+        }
+    }
+}
+
+/// What the index says about a ServiceAccount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// It asks for a role.
+    Bound(Arc<Binding>),
+    /// It asks for nothing that can be given.
+    Unbound(Arc<Unbound>),
+    /// It was never seen, or what was seen is in doubt: the API server has to be asked.
+    Unknown,
+}
+
+/// What the watch has told of all ServiceAccounts.
+#[derive(Debug)]
+pub struct AccountIndex {
+    doubt: Doubt,
+    with_role: HashMap<Key, WithRole>,
+    without_role: Hashes,
+    no_role: Arc<Unbound>,
+    hasher: RandomState,
+    /// When the hashes in `without_role` were first seen, oldest first, for as long as that matters.
+    fresh: VecDeque<(Instant, u64)>,
+    listed: Option<Instant>,
+    heard: Option<Instant>,
+}
+
+/// All ServiceAccounts of one list, collected page by page while the index still answers by what it had.
+#[derive(Debug)]
+pub struct Listing {
+    with_role: HashMap<Key, WithRole>,
+    without_role: Hashes,
+    hasher: RandomState,
+}
+
+type WithRole = Result<Arc<Binding>, Arc<Unbound>>;
+
+/// The hashes are keyed and uniform already.
+type Hashes = HashSet<u64, BuildHasherDefault<AsItIs>>;
+
+#[derive(Clone, Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only u64 is hashed");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+impl AccountIndex {
+    /// An index that has seen nothing.
+    pub fn new(doubt: Doubt) -> Self {
+        Self {
+            doubt,
+            with_role: HashMap::new(),
+            without_role: Hashes::default(),
+            no_role: Arc::new(Unbound::NoRole),
+            hasher: RandomState::new(),
+            fresh: VecDeque::new(),
+            listed: None,
+            heard: None,
+        }
+    }
+
+    /// An empty list, to be filled and given to [`reset`](Self::reset).
+    pub fn listing(&self) -> Listing {
+        Listing {
+            with_role: HashMap::new(),
+            without_role: Hashes::default(),
+            hasher: self.hasher.clone(),
+        }
+    }
+
+    /// Replaces everything by a complete list.
+    pub fn reset(&mut self, listing: Listing, now: Instant) {
+        self.heard = Some(now);
+        if self.listed.is_none() {
+            // All of the first list is fresh, which one instant says for all of it.
+            self.listed = Some(now);
+        } else {
+            let new = listing.without_role.difference(&self.without_role);
+            self.fresh.extend(new.map(|hash| (now, *hash)));
+        }
+        self.with_role = listing.with_role;
+        self.without_role = listing.without_role;
+    }
+
+    /// Takes in a ServiceAccount that was created or changed.
+    pub fn apply(&mut self, key: Key, binding: Result<Binding, Unbound>, now: Instant) {
+        self.heard(now);
+        let hash = self.hasher.hash_one(&key);
+        if binding == Err(Unbound::NoRole) {
+            let had_role = self.with_role.remove(&key).is_some();
+            if self.without_role.insert(hash) && !had_role {
+                self.fresh.push_back((now, hash));
+            }
+        } else {
+            self.without_role.remove(&hash);
+            self.with_role.insert(key, shared(binding));
+        }
+    }
+
+    /// Forgets a ServiceAccount that was deleted.
+    pub fn delete(&mut self, key: &Key, now: Instant) {
+        self.heard(now);
+        self.with_role.remove(key);
+        self.without_role.remove(&self.hasher.hash_one(key));
+    }
+
+    /// Notes that something came over the watch, if only a bookmark.
+    pub fn heard(&mut self, now: Instant) {
+        self.heard = Some(now);
+        while self
+            .fresh
+            .front()
+            .is_some_and(|(seen, _)| now.duration_since(*seen) >= self.doubt.fresh)
+        {
+            self.fresh.pop_front();
+        }
+    }
+
+    /// What is known of a ServiceAccount.
+    pub fn lookup(&self, key: &Key, now: Instant) -> Lookup {
+        match self.with_role.get(key) {
+            Some(Ok(binding)) => Lookup::Bound(Arc::clone(binding)),
+            Some(Err(unbound)) if !self.is_silent(now) => Lookup::Unbound(Arc::clone(unbound)),
+            Some(Err(_)) => Lookup::Unknown,
+            None => self.lookup_without_role(self.hasher.hash_one(key), now),
+        }
+    }
+
+    /// How much is known, for the metrics.
+    pub fn state(&self, now: Instant) -> AccountsState {
+        let bound = self
+            .with_role
+            .values()
+            .filter(|binding| binding.is_ok())
+            .count();
+        AccountsState {
+            bound,
+            invalid: self.with_role.len() - bound,
+            without_role: self.without_role.len(),
+            silence: self.heard.map(|heard| now.duration_since(heard)),
+        }
+    }
+
+    fn lookup_without_role(&self, hash: u64, now: Instant) -> Lookup {
+        let is_recent = |seen: Instant| now.duration_since(seen) < self.doubt.fresh;
+        let is_fresh = || {
+            let seen = self.fresh.iter().rev().find(|(_, fresh)| *fresh == hash);
+            self.listed.is_none_or(is_recent) || seen.is_some_and(|(seen, _)| is_recent(*seen))
+        };
+        if !self.without_role.contains(&hash) || self.is_silent(now) || is_fresh() {
+            return Lookup::Unknown;
+        }
+        Lookup::Unbound(Arc::clone(&self.no_role))
+    }
+
+    fn is_silent(&self, now: Instant) -> bool {
+        self.heard
+            .is_none_or(|heard| now.duration_since(heard) >= self.doubt.silence)
+    }
+}
+
+impl Listing {
+    /// Adds a ServiceAccount of the list.
+    pub fn add(&mut self, key: Key, binding: Result<Binding, Unbound>) {
+        if binding == Err(Unbound::NoRole) {
+            self.without_role.insert(self.hasher.hash_one(&key));
+        } else {
+            self.with_role.insert(key, shared(binding));
+        }
+    }
+}
+
+fn shared(binding: Result<Binding, Unbound>) -> WithRole {
+    binding.map(Arc::new).map_err(Arc::new)
+}
+
+#[cfg(test)]
+mod tests;

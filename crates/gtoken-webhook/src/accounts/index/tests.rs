@@ -1,0 +1,194 @@
+//! The table and its doubts, with a time of their own.
+
+use super::*;
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
+const FRESH: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(90);
+
+fn key(name: &str) -> Key {
+    Key::new("team-a", name).unwrap()
+}
+
+fn binding(role: &str) -> Result<Binding, Unbound> {
+    Binding::parse(|name| (name == gtoken_inject::annotation::ROLE_ARN).then_some(role))
+}
+
+fn no_role() -> Result<Binding, Unbound> {
+    Err(Unbound::NoRole)
+}
+
+/// An index that was told a list long enough ago for none of it to be fresh, and the time now.
+fn listed(entries: &[(&str, Result<Binding, Unbound>)]) -> (AccountIndex, Instant) {
+    let start = Instant::now();
+    let mut index = AccountIndex::new(Doubt::default());
+    let mut listing = index.listing();
+    for (name, binding) in entries {
+        listing.add(key(name), binding.clone());
+    }
+    index.reset(listing, start);
+    let now = start + FRESH;
+    index.heard(now);
+    (index, now)
+}
+
+#[track_caller]
+fn assert_bound(index: &AccountIndex, name: &str, now: Instant, role: &str) {
+    match index.lookup(&key(name), now) {
+        Lookup::Bound(binding) => assert_eq!(binding.role_arn.as_str(), role),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_index_that_was_told_nothing_knows_nothing() {
+    let index = AccountIndex::new(Doubt::default());
+    assert_eq!(
+        index.lookup(&key("reader"), Instant::now()),
+        Lookup::Unknown
+    );
+}
+
+#[test]
+fn a_list_tells_of_roles_of_none_and_of_bad_ones() {
+    let (index, now) = listed(&[
+        ("reader", binding(ROLE)),
+        ("bad", binding("reader")),
+        ("plain", no_role()),
+    ]);
+    assert_bound(&index, "reader", now, ROLE);
+    let bad = binding("reader").unwrap_err();
+    assert_eq!(
+        index.lookup(&key("bad"), now),
+        Lookup::Unbound(Arc::new(bad))
+    );
+    assert_eq!(
+        index.lookup(&key("plain"), now),
+        Lookup::Unbound(Arc::new(Unbound::NoRole))
+    );
+    assert_eq!(index.lookup(&key("other"), now), Lookup::Unknown);
+    let state = index.state(now);
+    assert_eq!((state.bound, state.invalid, state.without_role), (1, 1, 1));
+}
+
+#[test]
+fn a_change_is_seen_at_once() {
+    let (mut index, now) = listed(&[("reader", binding(ROLE))]);
+    let other = "arn:aws:iam::123456789012:role/writer";
+    index.apply(key("reader"), binding(other), now);
+    assert_bound(&index, "reader", now, other);
+    index.apply(key("reader"), no_role(), now);
+    assert_eq!(
+        index.lookup(&key("reader"), now),
+        Lookup::Unbound(Arc::new(Unbound::NoRole))
+    );
+    index.apply(key("reader"), binding(ROLE), now);
+    assert_bound(&index, "reader", now, ROLE);
+    index.delete(&key("reader"), now);
+    assert_eq!(index.lookup(&key("reader"), now), Lookup::Unknown);
+}
+
+#[test]
+fn namespaces_are_apart() {
+    let (index, now) = listed(&[("reader", binding(ROLE))]);
+    let elsewhere = Key::new("team-b", "reader").unwrap();
+    assert_eq!(index.lookup(&elsewhere, now), Lookup::Unknown);
+}
+
+#[test]
+fn one_without_a_role_is_doubted_while_it_is_fresh() {
+    let (mut index, created) = listed(&[]);
+    index.apply(key("plain"), no_role(), created);
+    let later = created + FRESH - Duration::from_millis(1);
+    assert_eq!(index.lookup(&key("plain"), later), Lookup::Unknown);
+    let settled = created + FRESH;
+    assert_eq!(
+        index.lookup(&key("plain"), settled),
+        Lookup::Unbound(Arc::new(Unbound::NoRole))
+    );
+}
+
+#[test]
+fn a_change_without_a_role_does_not_make_it_fresh_again() {
+    let (mut index, now) = listed(&[("plain", no_role())]);
+    index.apply(key("plain"), no_role(), now);
+    assert_eq!(
+        index.lookup(&key("plain"), now),
+        Lookup::Unbound(Arc::new(Unbound::NoRole))
+    );
+}
+
+#[test]
+fn created_anew_it_is_fresh_again() {
+    let (mut index, now) = listed(&[("plain", no_role())]);
+    index.delete(&key("plain"), now);
+    index.apply(key("plain"), no_role(), now);
+    assert_eq!(index.lookup(&key("plain"), now), Lookup::Unknown);
+}
+
+#[test]
+fn the_first_list_is_fresh_and_of_a_later_one_what_is_new() {
+    let start = Instant::now();
+    let mut index = AccountIndex::new(Doubt::default());
+    let mut listing = index.listing();
+    listing.add(key("old"), no_role());
+    index.reset(listing, start);
+    assert_eq!(index.lookup(&key("old"), start), Lookup::Unknown);
+
+    let again = start + FRESH;
+    let mut listing = index.listing();
+    listing.add(key("old"), no_role());
+    listing.add(key("new"), no_role());
+    index.reset(listing, again);
+    assert_eq!(
+        index.lookup(&key("old"), again),
+        Lookup::Unbound(Arc::new(Unbound::NoRole))
+    );
+    assert_eq!(index.lookup(&key("new"), again), Lookup::Unknown);
+}
+
+#[test]
+fn a_later_list_forgets_what_it_does_not_hold() {
+    let (mut index, now) = listed(&[("reader", binding(ROLE)), ("plain", no_role())]);
+    index.reset(index.listing(), now);
+    assert_eq!(index.lookup(&key("reader"), now), Lookup::Unknown);
+    assert_eq!(index.lookup(&key("plain"), now), Lookup::Unknown);
+}
+
+#[test]
+fn under_a_silent_watch_no_refusal_is_certain_but_a_role_is() {
+    let (mut index, now) = listed(&[
+        ("reader", binding(ROLE)),
+        ("bad", binding("reader")),
+        ("plain", no_role()),
+    ]);
+    let almost = now + SILENCE - Duration::from_millis(1);
+    assert!(matches!(
+        index.lookup(&key("plain"), almost),
+        Lookup::Unbound(_)
+    ));
+    let silent = now + SILENCE;
+    assert_eq!(index.lookup(&key("plain"), silent), Lookup::Unknown);
+    assert_eq!(index.lookup(&key("bad"), silent), Lookup::Unknown);
+    assert_bound(&index, "reader", silent, ROLE);
+
+    index.heard(silent);
+    assert!(matches!(
+        index.lookup(&key("plain"), silent),
+        Lookup::Unbound(_)
+    ));
+}
+
+#[test]
+fn a_hundred_thousand_without_a_role_cost_a_hash_each() {
+    let (mut index, now) = listed(&[]);
+    let mut listing = index.listing();
+    for number in 0..100_000 {
+        listing.add(key(&format!("plain-{number}")), no_role());
+    }
+    index.reset(listing, now);
+    assert_eq!(index.state(now).without_role, 100_000);
+    assert_eq!(index.with_role.capacity(), 0);
+    index.heard(now + FRESH);
+    assert!(index.fresh.is_empty());
+}

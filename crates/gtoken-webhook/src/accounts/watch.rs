@@ -1,0 +1,214 @@
+//! The pump: lists, then follows the changes, for ever; the index does the thinking.
+//!
+//! `kube::runtime::watcher` keeps bookmarks to itself, and without them a watch that has gone silent
+//! cannot be told from a quiet cluster. This one is as long as adapting that one would be.
+
+use std::convert::Infallible;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use kube::api::WatchEvent;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use super::Accounts;
+use super::api::{Page, ServiceAccount, describe};
+use crate::ready::Awaited;
+
+/// How long the API server may take for a page, or to accept a watch.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The first pause after a failure; each further one in a row doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause: a watch that is back is not missed for longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Why a watch came to its end.
+#[derive(Debug)]
+enum End {
+    /// The API server closed it, as it does every few minutes.
+    Closed,
+    /// It broke, or was refused; what it had told is still true.
+    Failed(String),
+    /// Its version is too old, or the server's own state failed: everything has to be read again.
+    Gone(String),
+    /// Nothing came for too long.
+    Silent,
+}
+
+/// Keeps the index of `accounts` in step; a watch that brings nothing for `silence` is opened anew.
+pub async fn run(accounts: Arc<Accounts>, silence: Duration, listed: Awaited) -> Infallible {
+    let mut pump = Pump {
+        accounts,
+        silence,
+        failures: 0,
+        jitter: RandomState::new(),
+    };
+    let mut listed = Some(listed);
+    loop {
+        match pump.list().await {
+            Ok(version) => {
+                if listed.take().is_some() {
+                    info!(state = ?pump.accounts.state(), "ServiceAccounts are read");
+                }
+                pump.follow(version).await;
+            }
+            Err(reason) => {
+                warn!(reason, "cannot list ServiceAccounts; trying again");
+                pump.accounts.metrics().watch_restart("list-failed");
+                pump.rest().await;
+            }
+        }
+    }
+}
+
+struct Pump {
+    accounts: Arc<Accounts>,
+    silence: Duration,
+    /// Failures in a row, which the next thing heard ends.
+    failures: u32,
+    jitter: RandomState,
+}
+
+impl Pump {
+    /// Reads all ServiceAccounts into the index and returns the version to watch from.
+    async fn list(&mut self) -> Result<String, String> {
+        let mut listing = self.accounts.update(|index| index.listing());
+        let mut token = String::new();
+        loop {
+            let page: Page = match timeout(ANSWER_TIMEOUT, self.accounts.api().page(&token)).await {
+                Ok(page) => page.map_err(|error| describe(&error))?,
+                Err(_) => return Err(format!("no answer within {ANSWER_TIMEOUT:?}")),
+            };
+            for found in page.items {
+                if let Some(key) = found.key() {
+                    listing.add(key, found.binding());
+                }
+            }
+            token = page.metadata.r#continue;
+            if token.is_empty() {
+                self.accounts
+                    .update(|index| index.reset(listing, Instant::now()));
+                return Ok(page.metadata.resource_version);
+            }
+        }
+    }
+
+    /// Watches from a version on, anew as often as it takes, until the version is gone.
+    async fn follow(&mut self, mut version: String) {
+        loop {
+            match self.watch(&mut version).await {
+                End::Closed if self.failures == 0 => {}
+                End::Closed => self.rest().await,
+                End::Failed(reason) => {
+                    warn!(
+                        reason,
+                        "the watch of ServiceAccounts failed; opening it anew"
+                    );
+                    self.accounts.metrics().watch_restart("failed");
+                    self.rest().await;
+                }
+                End::Gone(reason) => {
+                    info!(reason, "the watch of ServiceAccounts has to begin anew");
+                    self.accounts.metrics().watch_restart("gone");
+                    return self.rest().await;
+                }
+                End::Silent => {
+                    warn!(silence = ?self.silence, "nothing came over the watch of ServiceAccounts; opening it anew");
+                    self.accounts.metrics().watch_restart("silent");
+                }
+            }
+        }
+    }
+
+    /// Takes in changes until the watch ends; `version` is that of the last one.
+    async fn watch(&mut self, version: &mut String) -> End {
+        // Something heard takes it back: a watch that ends before anything came is a failure.
+        self.failures += 1;
+        let opened = timeout(ANSWER_TIMEOUT, self.accounts.api().changes(version)).await;
+        let changes = match opened {
+            Ok(Ok(changes)) => changes,
+            Ok(Err(error)) => return end_by(&error),
+            Err(_) => return End::Failed(format!("no answer within {ANSWER_TIMEOUT:?}")),
+        };
+        let mut changes = pin!(changes);
+        loop {
+            match timeout(self.silence, changes.next()).await {
+                Err(_) => return End::Silent,
+                Ok(None) => return End::Closed,
+                Ok(Some(Err(error))) => return end_by(&error),
+                Ok(Some(Ok(event))) => match self.take(event) {
+                    Ok(newer) => *version = newer,
+                    Err(end) => return end,
+                },
+            }
+        }
+    }
+
+    /// Takes in one event and returns the version that it is of.
+    fn take(&mut self, event: WatchEvent<ServiceAccount>) -> Result<String, End> {
+        let now = Instant::now();
+        let version = match event {
+            WatchEvent::Added(found) | WatchEvent::Modified(found) => {
+                if let Some(key) = found.key() {
+                    let binding = found.binding();
+                    self.accounts.update(|index| index.apply(key, binding, now));
+                }
+                found.resource_version().to_owned()
+            }
+            WatchEvent::Deleted(found) => {
+                if let Some(key) = found.key() {
+                    self.accounts.update(|index| index.delete(&key, now));
+                }
+                found.resource_version().to_owned()
+            }
+            WatchEvent::Bookmark(bookmark) => {
+                self.accounts.update(|index| index.heard(now));
+                bookmark.metadata.resource_version
+            }
+            WatchEvent::Error(status) => {
+                return Err(End::Gone(describe(&kube::Error::Api(status))));
+            }
+        };
+        self.failures = 0;
+        Ok(version)
+    }
+
+    async fn rest(&mut self) {
+        let pause = pause(self.failures, self.jitter.hash_one(self.failures));
+        self.failures = self.failures.saturating_add(1);
+        sleep(pause).await;
+    }
+}
+
+fn end_by(error: &kube::Error) -> End {
+    let reason = describe(error);
+    match error {
+        // 410: history no longer reaches back to it; 400: it is from another history, as after a restore of etcd.
+        kube::Error::Api(status) if [400, 410].contains(&status.code) => End::Gone(reason),
+        _ => End::Failed(reason),
+    }
+}
+
+/// The pause after so many failures in a row, less up to a quarter by which replicas spread.
+fn pause(failures: u32, random: u64) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << failures.min(16));
+    let longest = doubled.min(LONGEST_PAUSE);
+    let percent = 75 + u32::try_from(random % 26).unwrap_or(25);
+    longest * percent / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_to_its_limit_and_spreads_by_a_quarter() {
+        assert_eq!(pause(0, 25), FIRST_PAUSE);
+        assert_eq!(pause(1, 25), FIRST_PAUSE * 2);
+        assert_eq!(pause(u32::MAX, 25), LONGEST_PAUSE);
+        assert_eq!(pause(u32::MAX, 26), LONGEST_PAUSE * 3 / 4);
+    }
+}

@@ -1,0 +1,159 @@
+//! Wiring: arguments and environment in, exit code out.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use gtoken_inject::{ServerVersion, Settings};
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use crate::accounts::api::ServiceAccounts;
+use crate::accounts::index::Doubt;
+use crate::accounts::{self, Accounts};
+use crate::admin::Admin;
+use crate::admit::Admitter;
+use crate::cli::{Cli, Command, ServerArgs};
+use crate::metrics::Metrics;
+use crate::ready::Readiness;
+use crate::routes::Routes;
+use crate::serve::Bound;
+use crate::signals::Signals;
+use crate::{cluster, log};
+
+/// Something that was configured cannot be used.
+const UNUSABLE: u8 = 1;
+
+/// Runs the webhook to its end: 0 when it was asked to end, 1 when something configured cannot be used, 2 for wrong usage.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A reader that has gone away is no failure of ours.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    log::init(cli.log.log_level, cli.log.json);
+    let Command::Server(args) = cli.command;
+    // One thread answers tens of thousands of reviews a second; more would only cost memory.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = runtime
+        .context("cannot start the runtime")
+        .and_then(|runtime| runtime.block_on(run(*args)));
+    result.unwrap_or_else(|error| {
+        error!("{error:#}");
+        ExitCode::from(UNUSABLE)
+    })
+}
+
+async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
+    let signals = Signals::listen().context("cannot listen for signals")?;
+    let bound = args.serve.bind().await?;
+    let telemetry = args.admin.bind().await?;
+    let client = cluster::client(|name| std::env::var_os(name)).await?;
+    let webhook = Webhook::new(&client, args.inject.settings());
+    webhook.follow(client);
+    webhook
+        .serve(bound, telemetry, args.serve.drain_delay, signals)
+        .await
+}
+
+/// Everything that answering takes, before a connection is served.
+struct Webhook {
+    accounts: Arc<Accounts>,
+    admin: Arc<Admin>,
+    settings: Settings,
+    version: watch::Sender<ServerVersion>,
+}
+
+impl Webhook {
+    fn new(client: &Client, settings: Settings) -> Self {
+        let metrics = Arc::new(Metrics::default());
+        let api = ServiceAccounts::new(client.clone());
+        let accounts = Arc::new(Accounts::new(api, Doubt::default(), Arc::clone(&metrics)));
+        let admin = Arc::new(Admin {
+            metrics,
+            readiness: Readiness::default(),
+            accounts: Arc::clone(&accounts),
+        });
+        Self {
+            accounts,
+            admin,
+            settings,
+            version: watch::Sender::default(),
+        }
+    }
+
+    /// Starts following the cluster; readiness waits for what is read first.
+    fn follow(&self, client: Client) {
+        let listed = self.admin.readiness.awaits("the ServiceAccounts");
+        let accounts = Arc::clone(&self.accounts);
+        tokio::spawn(accounts::watch::run(
+            accounts,
+            Doubt::default().silence,
+            listed,
+        ));
+        let read = self.admin.readiness.awaits("the API server's version");
+        tokio::spawn(cluster::follow_version(client, self.version.clone(), read));
+    }
+
+    async fn serve(
+        self,
+        bound: Bound,
+        telemetry: Option<TcpListener>,
+        drain_delay: Duration,
+        mut signals: Signals,
+    ) -> anyhow::Result<ExitCode> {
+        let address = bound.address();
+        let routes = Arc::new(Routes {
+            admitter: Admitter {
+                accounts: self.accounts,
+                settings: self.settings,
+                server: self.version.subscribe(),
+                metrics: Arc::clone(&self.admin.metrics),
+            },
+            admin: Arc::clone(&self.admin),
+            shows_metrics: telemetry.is_none(),
+        });
+        info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+        if let Some(listener) = telemetry {
+            let address = listener
+                .local_addr()
+                .context("cannot read the telemetry address")?;
+            info!(%address, "serving telemetry");
+            tokio::spawn(Arc::clone(&self.admin).serve(listener));
+        }
+        let (end, ending) = watch::channel(false);
+        let served = tokio::spawn(bound.serve(routes, ending));
+
+        let asked = signals.next().await;
+        info!(
+            ?asked,
+            ?drain_delay,
+            "ending: new connections are served for the delay"
+        );
+        self.admin.readiness.end();
+        let finish = async {
+            tokio::time::sleep(drain_delay).await;
+            end.send_replace(true);
+            served.await
+        };
+        tokio::select! {
+            finished = finish => finished.context("the server ended by a defect")?,
+            asked = signals.next() => {
+                info!(?asked, "ending at once");
+                return Ok(ExitCode::from(asked.exit_code()));
+            }
+        }
+        info!("every request has its answer");
+        Ok(ExitCode::SUCCESS)
+    }
+}

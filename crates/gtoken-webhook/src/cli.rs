@@ -1,0 +1,229 @@
+//! The command line: what was typed, each value checked where it is read.
+
+#[cfg(test)]
+mod tests;
+
+use std::str::FromStr;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use gtoken_contract::{AGENT_IMAGE, Audience, token_file};
+use gtoken_inject::{AgentResources, PullPolicy, Settings, SidecarMode};
+
+use crate::admin::AdminArgs;
+use crate::log::LogLevel;
+use crate::serve::ServeArgs;
+
+/// Gives pods on GKE AWS credentials: injects the gtoken agent where a ServiceAccount asks for a role.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gtoken-webhook",
+    version,
+    disable_version_flag = true,
+    propagate_version = true
+)]
+pub struct Cli {
+    /// What the log looks like.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print the version.
+    #[arg(short = 'v', long, short_alias = 'V', action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// The log; taken before and after the command.
+#[derive(Args, Debug)]
+pub struct LogArgs {
+    /// How much is logged: trace, debug, info, warning, error, fatal or panic.
+    #[arg(
+        long,
+        global = true,
+        env = "LOG_LEVEL",
+        default_value = "info",
+        value_name = "LEVEL"
+    )]
+    pub log_level: LogLevel,
+    /// Log JSON.
+    #[arg(
+        long,
+        global = true,
+        env = "LOG_JSON",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        action = ArgAction::Set,
+        value_parser = boolean
+    )]
+    pub json: bool,
+}
+
+/// What the program does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the webhook.
+    Server(Box<ServerArgs>),
+}
+
+/// Everything that the server is told.
+#[derive(Args, Debug)]
+pub struct ServerArgs {
+    /// Where and how reviews are taken.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// Where metrics are shown.
+    #[command(flatten)]
+    pub admin: AdminArgs,
+    /// What is injected.
+    #[command(flatten)]
+    pub inject: InjectArgs,
+}
+
+/// What is injected, the same for every pod.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Injection")]
+pub struct InjectArgs {
+    /// The agent's image.
+    #[arg(long, default_value = AGENT_IMAGE, value_parser = not_blank, value_name = "IMAGE")]
+    image: String,
+    #[arg(
+        long,
+        default_value_t,
+        help = "When kubelet pulls the agent's image: Always, IfNotPresent or Never",
+        value_name = "POLICY"
+    )]
+    pull_policy: PullPolicy,
+    /// The name of the token's volume.
+    #[arg(long, default_value = "gtoken-volume", value_parser = volume_name, value_name = "NAME")]
+    volume_name: String,
+    /// Where the token's volume is mounted in every container.
+    #[arg(long, default_value = token_file::DEFAULT_DIRECTORY, value_parser = volume_path, value_name = "PATH")]
+    volume_path: String,
+    /// The token file's name in that folder.
+    #[arg(long, default_value = token_file::DEFAULT_NAME, value_parser = token_file_name, value_name = "NAME")]
+    token_file: String,
+    /// Whom the tokens are meant for; trust policies compare it with `accounts.google.com:oaud`.
+    #[arg(long, default_value_t, value_name = "AUDIENCE")]
+    audience: Audience,
+    /// How the refresher runs unless a ServiceAccount or pod says otherwise: auto, classic or native.
+    #[arg(long, default_value_t, value_name = "MODE")]
+    sidecar_mode: SidecarMode,
+    /// CPU that each injected container requests.
+    #[arg(long, default_value = "10m", value_parser = quantity, value_name = "QUANTITY")]
+    agent_cpu_request: String,
+    /// CPU that each injected container may use.
+    #[arg(long, default_value = "100m", value_parser = quantity, value_name = "QUANTITY")]
+    agent_cpu_limit: String,
+    /// Memory that each injected container requests.
+    #[arg(long, default_value = "16Mi", value_parser = quantity, value_name = "QUANTITY")]
+    agent_memory_request: String,
+    /// Memory that each injected container may use.
+    #[arg(long, default_value = "32Mi", value_parser = quantity, value_name = "QUANTITY")]
+    agent_memory_limit: String,
+    /// The user id that injected containers run as; not 0.
+    #[arg(long, default_value_t = 65532, value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)), value_name = "UID")]
+    agent_run_as_user: u32,
+}
+
+impl InjectArgs {
+    /// The settings that these arguments make.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            image: self.image.clone(),
+            pull_policy: self.pull_policy,
+            volume_name: self.volume_name.clone(),
+            volume_path: self.volume_path.clone(),
+            token_file: self.token_file.clone(),
+            audience: self.audience.clone(),
+            sidecar_mode: self.sidecar_mode,
+            resources: AgentResources {
+                cpu_request: self.agent_cpu_request.clone(),
+                cpu_limit: self.agent_cpu_limit.clone(),
+                memory_request: self.agent_memory_request.clone(),
+                memory_limit: self.agent_memory_limit.clone(),
+            },
+            run_as_user: self.agent_run_as_user,
+        }
+    }
+}
+
+/// A duration in the notation of Go, as in `1m30s`.
+pub(crate) fn duration(
+    text: &str,
+) -> Result<std::time::Duration, gtoken_contract::duration::InvalidDuration> {
+    gtoken_contract::duration::parse(text)
+}
+
+/// The words that Go takes for a boolean; an empty one is an unset variable in a manifest.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "" | "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("it is true or false".to_owned()),
+    }
+}
+
+fn not_blank(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("it is not empty and has no spaces".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// The API server takes a DNS label of at most 63 characters; anything else would reject every pod.
+fn volume_name(text: &str) -> Result<String, String> {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = (1..=63).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("a volume's name has 1 to 63 characters of a-z, 0-9 and - inside".to_owned())
+    }
+}
+
+/// The API server refuses a mount path with a colon; the rest would lead elsewhere than it says.
+fn volume_path(text: &str) -> Result<String, String> {
+    let fits = text.starts_with('/')
+        && !text.trim_matches('/').is_empty()
+        && !text.split('/').any(|part| part == "..")
+        && !text.contains(|c: char| c == ':' || c.is_control());
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("it is an absolute path below /, without .. and colons".to_owned())
+    }
+}
+
+fn token_file_name(text: &str) -> Result<String, String> {
+    let fits =
+        !matches!(text, "" | "." | "..") && !text.contains(|c: char| c == '/' || c.is_control());
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("it is a file's name without slashes".to_owned())
+    }
+}
+
+/// A Kubernetes quantity that is not negative, in the forms that people write for CPU and memory.
+fn quantity(text: &str) -> Result<String, String> {
+    const SUFFIXES: [&str; 15] = [
+        "", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "u",
+    ];
+    let digits = text
+        .bytes()
+        .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
+        .count();
+    let (number, suffix) = text.split_at(digits);
+    let fits = f64::from_str(number).is_ok() && SUFFIXES.contains(&suffix);
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("it is a Kubernetes quantity, as in 10m or 32Mi".to_owned())
+    }
+}

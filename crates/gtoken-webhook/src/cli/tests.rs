@@ -1,0 +1,182 @@
+//! What is taken, what is refused and with which words.
+
+use std::time::Duration;
+
+use clap::CommandFactory as _;
+
+use super::*;
+
+const CERTIFICATES: [&str; 2] = [
+    "--tls-cert-file=/tls.crt",
+    "--tls-private-key-file=/tls.key",
+];
+
+fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(["gtoken-webhook"].iter().chain(args))
+}
+
+fn server(args: &[&str]) -> ServerArgs {
+    let args: Vec<&str> = ["server"]
+        .iter()
+        .chain(&CERTIFICATES)
+        .chain(args)
+        .copied()
+        .collect();
+    let Command::Server(server) = parse(&args).unwrap().command;
+    *server
+}
+
+fn refusal(args: &[&str]) -> String {
+    let error = parse(args).unwrap_err();
+    assert_eq!(error.exit_code(), 2, "{error}");
+    error.to_string()
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn without_flags_it_is_what_the_library_has_as_defaults() {
+    let server = server(&[]);
+    assert_eq!(server.inject.settings(), Settings::default());
+    assert_eq!(server.serve.listen_address.to_string(), ":8443");
+    assert_eq!(server.serve.drain_delay, Duration::from_secs(10));
+    assert!(server.admin.telemetry_listen_address.is_none());
+}
+
+#[test]
+fn takes_every_flag_of_the_go_gtoken() {
+    let server = server(&[
+        "--log-level=debug",
+        "--json",
+        "--listen-address=:10250",
+        "--telemetry-listen-address=:8080",
+        "--image=mirror.example.com/gtoken:v1",
+        "--pull-policy=Always",
+        "--volume-name=aws-token",
+        "--volume-path=/var/run/aws",
+        "--token-file=token",
+    ]);
+    assert_eq!(server.serve.listen_address.to_string(), ":10250");
+    assert_eq!(
+        server.admin.telemetry_listen_address.unwrap().to_string(),
+        ":8080"
+    );
+    assert_eq!(
+        server.inject.settings(),
+        Settings {
+            image: "mirror.example.com/gtoken:v1".to_owned(),
+            pull_policy: PullPolicy::Always,
+            volume_name: "aws-token".to_owned(),
+            volume_path: "/var/run/aws".to_owned(),
+            token_file: "token".to_owned(),
+            ..Settings::default()
+        }
+    );
+}
+
+#[test]
+fn takes_our_own_flags() {
+    let server = server(&[
+        "--audience=sts.amazonaws.com",
+        "--sidecar-mode=native",
+        "--agent-cpu-request=5m",
+        "--agent-cpu-limit=0.2",
+        "--agent-memory-request=8Mi",
+        "--agent-memory-limit=64Mi",
+        "--agent-run-as-user=1000",
+        "--drain-delay=1m30s",
+    ]);
+    let settings = server.inject.settings();
+    assert_eq!(settings.audience.as_str(), "sts.amazonaws.com");
+    assert_eq!(settings.sidecar_mode, SidecarMode::Native);
+    assert_eq!(settings.resources.cpu_limit, "0.2");
+    assert_eq!(settings.run_as_user, 1000);
+    assert_eq!(server.serve.drain_delay, Duration::from_secs(90));
+}
+
+#[test]
+fn the_log_flags_stand_before_and_after_the_command() {
+    let [one, two] = CERTIFICATES;
+    for args in [
+        ["--log-level=warning", "--json", "server", one, two],
+        ["server", one, two, "--log-level=warning", "--json=true"],
+    ] {
+        let cli = parse(&args).unwrap();
+        assert_eq!(cli.log.log_level, "warning".parse().unwrap(), "{args:?}");
+        assert!(cli.log.json, "{args:?}");
+    }
+    assert!(
+        !parse(&["--json=false", "server", one, two])
+            .unwrap()
+            .log
+            .json
+    );
+}
+
+#[test]
+fn an_unknown_flag_is_named_with_the_nearest_known_one() {
+    let text = refusal(&["server", "--listen-adress=:1"]);
+    assert!(text.contains("--listen-adress"), "{text}");
+    assert!(text.contains("--listen-address"), "{text}");
+}
+
+#[test]
+fn an_unknown_log_level_is_refused() {
+    let text = refusal(&["--log-level=verbose", "server"]);
+    assert!(
+        text.contains("--log-level") && text.contains("warning"),
+        "{text}"
+    );
+}
+
+#[test]
+fn both_certificate_files_are_required_by_name() {
+    let text = refusal(&["server"]);
+    assert!(text.contains("--tls-cert-file"), "{text}");
+    assert!(text.contains("--tls-private-key-file"), "{text}");
+}
+
+#[test]
+fn an_empty_telemetry_address_is_none() {
+    assert!(
+        server(&["--telemetry-listen-address="])
+            .admin
+            .telemetry_listen_address
+            .is_none()
+    );
+}
+
+#[test]
+fn values_that_would_reject_every_pod_are_refused() {
+    for flag in [
+        "--image=",
+        "--image=a b",
+        "--pull-policy=Sometimes",
+        "--volume-name=Token_Volume",
+        "--volume-name=-token",
+        "--volume-path=run/aws",
+        "--volume-path=/",
+        "--volume-path=/var/../etc",
+        "--volume-path=/a:b",
+        "--token-file=a/b",
+        "--token-file=..",
+        "--token-file=",
+        "--audience=",
+        "--sidecar-mode=both",
+        "--agent-cpu-request=ten",
+        "--agent-memory-limit=-1",
+        "--agent-memory-limit=1MB",
+        "--agent-run-as-user=0",
+        "--agent-run-as-user=root",
+        "--listen-address=8443",
+        "--telemetry-listen-address=8080",
+        "--drain-delay=10",
+    ] {
+        let text = refusal(&["server", flag]);
+        let name = flag.split('=').next().unwrap();
+        assert!(text.contains(name), "{text}");
+    }
+}

@@ -1,0 +1,105 @@
+//! The log: standard error, as text or as JSON, at the levels that the Go gtoken named.
+
+use std::str::FromStr;
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, fmt};
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLevel(LevelFilter);
+
+impl Default for LogLevel {
+    /// A line for each review is worth its price: it answers why a pod was or was not injected.
+    fn default() -> Self {
+        Self(LevelFilter::INFO)
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = UnknownLogLevel;
+
+    /// Takes the names of logrus; an empty text is the default, as an unset variable in a manifest gives.
+    fn from_str(text: &str) -> Result<Self, UnknownLogLevel> {
+        let filter = match text.to_ascii_lowercase().as_str() {
+            "" => return Ok(Self::default()),
+            // Nothing here is worse than an error, so the two graver levels of logrus mean that.
+            "panic" | "fatal" | "error" => LevelFilter::ERROR,
+            "warn" | "warning" => LevelFilter::WARN,
+            "info" => LevelFilter::INFO,
+            "debug" => LevelFilter::DEBUG,
+            "trace" => LevelFilter::TRACE,
+            _ => return Err(UnknownLogLevel),
+        };
+        Ok(Self(filter))
+    }
+}
+
+/// The text names no [`LogLevel`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the log levels are: trace, debug, info, warning, error, fatal, panic")]
+pub struct UnknownLogLevel;
+
+/// Starts the log of this process; panics are told there too, so that a JSON log stays one.
+pub fn init(level: LogLevel, json: bool) {
+    let layer = if json {
+        fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(std::io::stderr)
+            .boxed()
+    } else {
+        fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .boxed()
+    };
+    let registry = tracing_subscriber::registry().with(layer.with_filter(targets(level)));
+    // Fails only where a log was started before, as by a test; that one serves as well.
+    if registry.try_init().is_ok() {
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    }
+}
+
+/// Libraries speak only when somebody looks for an error in them; what fails in them is told by us.
+fn targets(LogLevel(level): LogLevel) -> Targets {
+    let libraries = if level >= LevelFilter::DEBUG {
+        level
+    } else {
+        LevelFilter::OFF
+    };
+    Targets::new()
+        .with_default(libraries)
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_the_levels_of_logrus() {
+        for (text, level) in [
+            ("panic", LevelFilter::ERROR),
+            ("fatal", LevelFilter::ERROR),
+            ("error", LevelFilter::ERROR),
+            ("warning", LevelFilter::WARN),
+            ("warn", LevelFilter::WARN),
+            ("Info", LevelFilter::INFO),
+            ("debug", LevelFilter::DEBUG),
+            ("trace", LevelFilter::TRACE),
+            ("", LevelFilter::INFO),
+        ] {
+            assert_eq!(text.parse(), Ok(LogLevel(level)), "{text}");
+        }
+    }
+
+    #[test]
+    fn go_gtoken_took_an_unknown_level_for_warning() {
+        for text in ["verbose", "warnings", "5", " info"] {
+            assert_eq!(text.parse::<LogLevel>(), Err(UnknownLogLevel), "{text}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Whether traffic should come here: not before everything was read once, and not while ending.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What readiness depends on; clones show the same.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    awaited: Vec<&'static str>,
+    ending: bool,
+}
+
+/// Something that is awaited; it is there when this is dropped.
+#[must_use = "what is dropped at once is not waited for"]
+#[derive(Debug)]
+pub struct Awaited {
+    readiness: Readiness,
+    what: &'static str,
+}
+
+/// Why no traffic should come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotReady {
+    /// These have not been there yet.
+    Awaiting(Vec<&'static str>),
+    /// The process is about to end.
+    Ending,
+}
+
+impl Readiness {
+    /// Adds something to wait for.
+    pub fn awaits(&self, what: &'static str) -> Awaited {
+        self.lock().awaited.push(what);
+        Awaited {
+            readiness: self.clone(),
+            what,
+        }
+    }
+
+    /// From now on no new traffic should come.
+    pub fn end(&self) {
+        self.lock().ending = true;
+    }
+
+    /// Whether traffic should come, and if not, why.
+    pub fn check(&self) -> Result<(), NotReady> {
+        let state = self.lock();
+        if state.ending {
+            Err(NotReady::Ending)
+        } else if state.awaited.is_empty() {
+            Ok(())
+        } else {
+            Err(NotReady::Awaiting(state.awaited.clone()))
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        let mut state = self.readiness.lock();
+        if let Some(at) = state.awaited.iter().position(|what| *what == self.what) {
+            state.awaited.remove(at);
+        }
+    }
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Awaiting(what) => write!(f, "waiting for {}", what.join(" and ")),
+            Self::Ending => f.write_str("ending"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_ready_when_everything_awaited_has_come_until_the_end() {
+        let readiness = Readiness::default();
+        let one = readiness.awaits("one");
+        let two = readiness.awaits("two");
+        drop(one);
+        let not_ready = readiness.check().unwrap_err();
+        assert_eq!(not_ready.to_string(), "waiting for two");
+        drop(two);
+        assert_eq!(readiness.check(), Ok(()));
+        readiness.end();
+        assert_eq!(readiness.check(), Err(NotReady::Ending));
+    }
+}

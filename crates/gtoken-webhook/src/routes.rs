@@ -1,0 +1,167 @@
+//! Paths, methods, types, sizes and times of requests; what is in them is for [`admit`](crate::admit).
+
+mod body;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http_body_util::Full;
+use hyper::body::Body;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::timeout_at;
+use tracing::warn;
+
+use crate::admin::{Admin, not_allowed, reading, text};
+use crate::admit::{Admission, Admitter};
+use crate::metrics::Answered;
+use body::{MAX_BODY, Unread};
+
+/// The time of a request that names none, as the API server has it by default.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that a webhook configuration may ask for.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Answers requests on the main listener.
+#[derive(Debug)]
+pub struct Routes {
+    /// Answers reviews.
+    pub admitter: Admitter,
+    /// Answers operators and kubelet.
+    pub admin: Arc<Admin>,
+    /// Whether `/metrics` is here: a listener of its own keeps it from whoever reaches this one.
+    pub shows_metrics: bool,
+}
+
+impl Routes {
+    /// Answers one request; a panic in that is one answer lost, not the process.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: fmt::Display,
+    {
+        let start = Instant::now();
+        let answer = AssertUnwindSafe(self.route(request)).catch_unwind().await;
+        answer.unwrap_or_else(|_| {
+            self.refuse("panicked", Answered::Unavailable, start);
+            text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "a defect in gtoken-webhook; its log has more",
+            )
+        })
+    }
+
+    async fn route<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: fmt::Display,
+    {
+        let method = request.method();
+        match request.uri().path() {
+            "/pods" if *method == Method::POST => self.review(request).await,
+            "/pods" => not_allowed("POST"),
+            "/healthz" => reading(method, || self.admin.health()),
+            "/readyz" => reading(method, || self.admin.ready()),
+            "/metrics" if self.shows_metrics => reading(method, || self.admin.metrics()),
+            _ => text(StatusCode::NOT_FOUND, "not found"),
+        }
+    }
+
+    async fn review<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: fmt::Display,
+    {
+        let start = Instant::now();
+        if !is_json(request.headers()) {
+            self.refuse("no-json", Answered::Refused, start);
+            return text(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the content type is application/json",
+            );
+        }
+        let deadline = (start + budget(request.uri().query())).into();
+        let read = timeout_at(deadline, body::read(request.into_body())).await;
+        let body = match read {
+            Ok(Ok(body)) => body,
+            Ok(Err(unread)) => return self.unread(&unread, start),
+            Err(_) => return self.unread(&Unread::TooSlow, start),
+        };
+        let admission = timeout_at(deadline, self.admitter.admit(&body)).await;
+        respond(admission.unwrap_or_else(|_| {
+            self.refuse("timed-out", Answered::Unavailable, start);
+            Admission::Unknown("the review's time is over".to_owned())
+        }))
+    }
+
+    fn unread(&self, unread: &Unread, start: Instant) -> Response<Full<Bytes>> {
+        let (label, status) = match unread {
+            Unread::Broken(_) => ("body-broken", StatusCode::BAD_REQUEST),
+            Unread::TooLarge => ("body-too-large", StatusCode::PAYLOAD_TOO_LARGE),
+            Unread::TooSlow => ("body-too-slow", StatusCode::REQUEST_TIMEOUT),
+        };
+        warn!(reason = %unread, "a request without a review");
+        self.refuse(label, Answered::Refused, start);
+        let mut response = text(status, unread.to_string());
+        // What is left of the body is not waited for.
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+
+    fn refuse(&self, label: &'static str, answered: Answered, start: Instant) {
+        self.admin.metrics.review(label, answered, start.elapsed());
+    }
+}
+
+fn respond(admission: Admission) -> Response<Full<Bytes>> {
+    let status = admission.status();
+    match admission {
+        Admission::Answer(json) => {
+            let mut response = Response::new(Full::new(json.into()));
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, json);
+            response
+        }
+        Admission::Invalid(reason) => text(status, reason),
+        Admission::Unknown(reason) => {
+            let mut response = text(status, reason);
+            // Without it the API server would not ask again.
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        }
+    }
+}
+
+/// Parameters, such as a charset, change nothing: JSON is UTF-8.
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|text| text.split(';').next());
+    media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Nine tenths of what `?timeout=` names: the rest is for the way back, or the answer would come to nobody.
+fn budget(query: Option<&str>) -> Duration {
+    let mut parameters = query.unwrap_or_default().split('&');
+    let named = parameters
+        .find_map(|parameter| parameter.strip_prefix("timeout="))
+        .and_then(|text| gtoken_contract::duration::parse(text).ok())
+        .filter(|timeout| !timeout.is_zero());
+    named.unwrap_or(DEFAULT_TIMEOUT).min(LONGEST_TIMEOUT) * 9 / 10
+}
+
+const _: () = assert!(
+    MAX_BODY >= 3 << 20,
+    "the API server sends bodies of up to 3 MiB"
+);

@@ -1,0 +1,112 @@
+//! The main listener: everything that can fail fails in [`ServeArgs::bind`], what follows cannot.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tracing::warn;
+
+use crate::address::{CannotListen, ListenAddress};
+use crate::certs::files::CannotLoad;
+use crate::certs::{self, Leaf};
+use crate::cli;
+use crate::connection;
+use crate::routes::Routes;
+
+/// How long requests on their way may take to finish when the process ends; with the longest drain delay that
+/// the shipped `terminationGracePeriodSeconds` of 40 has room for.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Where and how reviews are taken.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Where reviews are taken, as :PORT or HOST:PORT.
+    #[arg(long, default_value = ":8443", value_name = "ADDRESS")]
+    pub listen_address: ListenAddress,
+    /// The certificate to serve, in PEM, with those between it and its authority.
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert_file: PathBuf,
+    /// The certificate's private key, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub tls_private_key_file: PathBuf,
+    /// How long new connections are still served after SIGTERM, until all know that this replica ends.
+    #[arg(long, default_value = "10s", value_parser = cli::duration, value_name = "DURATION")]
+    pub drain_delay: Duration,
+}
+
+/// An open port with a certificate that can be served there.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Arc<ServerConfig>,
+}
+
+impl ServeArgs {
+    /// Loads the certificate and opens the port.
+    pub async fn bind(&self) -> Result<Bound, CannotServe> {
+        let certified = certs::files::load(&self.tls_cert_file, &self.tls_private_key_file)?;
+        let tls = certs::server_config(Leaf::new(certified))?;
+        let listener = self.listen_address.bind().await?;
+        let address = listener.local_addr().map_err(CannotServe::Address)?;
+        Ok(Bound {
+            listener,
+            address,
+            tls: Arc::new(tls),
+        })
+    }
+}
+
+impl Bound {
+    /// Where it listens, the port chosen by the system included.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `ending` says so, and then until what was on its way has its answer.
+    pub async fn serve(self, routes: Arc<Routes>, mut ending: watch::Receiver<bool>) {
+        let acceptor = TlsAcceptor::from(self.tls);
+        // Every connection holds a receiver, so that the sender sees the last one go.
+        let (closing, closed) = watch::channel(false);
+        loop {
+            let stream = tokio::select! {
+                stream = connection::accept(&self.listener) => stream,
+                () = connection::told(&mut ending) => break,
+            };
+            let (acceptor, routes) = (acceptor.clone(), Arc::clone(&routes));
+            tokio::spawn(connection::serve(stream, acceptor, routes, closed.clone()));
+        }
+        drop((self.listener, closed));
+        closing.send_replace(true);
+        if timeout(FINISH_TIMEOUT, closing.closed()).await.is_err() {
+            warn!(
+                connections = closing.receiver_count(),
+                "ending although connections are open"
+            );
+        }
+    }
+}
+
+/// Why reviews cannot be taken; it is for the operator to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotServe {
+    /// The system does not tell which port it opened.
+    #[error("cannot read the address of the port that was opened: {0}")]
+    Address(#[source] std::io::Error),
+    /// The certificate's files.
+    #[error(transparent)]
+    Certificate(#[from] CannotLoad),
+    /// The address.
+    #[error(transparent)]
+    Listen(#[from] CannotListen),
+    /// The TLS library refuses its configuration.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
