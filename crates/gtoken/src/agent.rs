@@ -7,14 +7,12 @@ use std::fmt;
 use std::mem;
 use std::time::Duration;
 
-use gtoken_contract::duration;
-
 use crate::clock::Clock;
 use crate::schedule::{Jitter, Policy, next_attempt};
 use crate::sink::{Sink, SinkError};
 use crate::source::{Retry, Source, SourceError};
 use crate::timestamp::Timestamp;
-use crate::token::{Expectation, Lifetime};
+use crate::token::{Expectation, InvalidToken, Lifetime};
 use crate::trouble::Trouble;
 
 /// The longest time for a whole answer: GKE's metadata server is slow at times.
@@ -66,6 +64,17 @@ impl AttemptError {
             Self::Sink(error) => error.retry(),
         }
     }
+
+    /// What stays the same while the failure goes on.
+    fn topic(&self) -> String {
+        match self {
+            Self::Source(SourceError::NotUsable {
+                reason: InvalidToken::Expired { .. },
+                ..
+            }) => "a token that ran out".to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// Why the agent ended without what it was started for.
@@ -86,13 +95,16 @@ impl fmt::Display for GaveUp {
             attempts,
             after,
         } = self;
-        let after = duration::format(Duration::from_secs(after.as_secs()));
+        let after = after.as_secs_f64();
         let times = if *attempts == 1 {
             "attempt"
         } else {
             "attempts"
         };
-        write!(f, "gave up after {after} and {attempts} {times}: {error}")
+        write!(
+            f,
+            "gave up after {after:.1} s and {attempts} {times}: {error}"
+        )
     }
 }
 
@@ -220,8 +232,8 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
 
     /// Says what fails and what that means for readers, when it is new or a minute has passed.
     fn complain(&mut self, error: &AttemptError) {
-        let reason = error.to_string();
-        if !self.trouble.worth_saying(&reason, self.clock.uptime()) {
+        let uptime = self.clock.uptime();
+        if !self.trouble.worth_saying(&error.topic(), uptime) {
             return;
         }
         let now = self.clock.now();
@@ -236,7 +248,7 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
             Retry::NeedsPerson => "a person must mend this; still trying",
             Retry::Never | Retry::Transient => "still trying",
         };
-        (self.say)(&format!("{state}; {next}: {reason}"));
+        (self.say)(&format!("{state}; {next}: {error}"));
     }
 
     fn give_up(&self, error: AttemptError) -> GaveUp {

@@ -81,8 +81,8 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn say(line: &str) {
-    // With nobody left to read the log the agent still has a file to keep fresh.
-    let _ = writeln!(std::io::stderr(), "gtoken: {line}");
+    // One write, so that no signal cuts a line; and with nobody left to read, there is still a file to keep fresh.
+    let _ = std::io::stderr().write_all(format!("gtoken: {line}\n").as_bytes());
 }
 
 /// Writes why it ended to the container's termination message; kubelet makes the file, so outside a pod there is none.

@@ -116,9 +116,8 @@ fn a_one_shot_ends_with_its_token() {
     assert_eq!(stage.log(), "got a token good until 2026-11-23T01:00:00Z");
 }
 
-/// The Go gtoken ended when the metadata server was away at its start.
 #[test]
-fn go_gtoken_ends_when_the_metadata_server_is_away_at_start() {
+fn a_one_shot_outlasts_an_hour_without_a_metadata_server() {
     let stage = Stage::new();
     let source = scripted(|attempt, now| match attempt {
         0..2000 => Err(away()),
@@ -134,9 +133,8 @@ fn go_gtoken_ends_when_the_metadata_server_is_away_at_start() {
     );
 }
 
-/// The Go gtoken ended when the metadata server was away at a refresh.
 #[test]
-fn go_gtoken_ends_when_the_metadata_server_is_away_at_a_refresh() {
+fn a_failing_refresh_touches_nothing_and_ends_nothing() {
     let stage = Stage::new();
     let source = scripted(|attempt, now| match attempt {
         1..400 => Err(refused(404)),
@@ -166,7 +164,7 @@ fn a_one_shot_gives_up_at_its_timeout() {
         .one_shot(Some(timeout))
         .unwrap_err();
     assert_eq!(gave_up.error.retry(), Retry::Transient);
-    assert!(gave_up.after <= timeout && gave_up.after > timeout - Duration::from_secs(4));
+    assert!(gave_up.after <= timeout && timeout < gave_up.after + Duration::from_secs(4));
     assert!(
         gave_up.to_string().contains("connection refused"),
         "{gave_up}"
@@ -360,7 +358,7 @@ fn token_bytes_reach_no_log_error_or_debug() {
         let checked = expectation().check(answer.clone(), stage.clock.now());
         let mut shown = format!("{}\n{outcome:?}\n{checked:?}", stage.log());
         if let Err(gave_up) = outcome {
-            shown += &format!("\n{gave_up}\n{}", gave_up.error);
+            shown.push_str(&gave_up.to_string());
         }
         for piece in pieces(answer).filter(|piece| good.contains(*piece)) {
             assert!(!shown.contains(piece), "{piece} of {answer} in {shown}");

@@ -3,7 +3,7 @@
 //! `format` and `licenses` are not sent: only Compute Engine knows them, and the default has all that AWS reads
 //! (<https://cloud.google.com/compute/docs/instances/verifying-instance-identity>).
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
@@ -88,7 +88,7 @@ impl MetadataServer {
     fn unreachable(&self, error: &Error) -> SourceError {
         SourceError::Unreachable {
             host: self.host.to_string(),
-            reason: describe(error),
+            reason: describe(error, &self.host),
         }
     }
 
@@ -140,23 +140,36 @@ impl Source for MetadataServer {
 }
 
 /// What failed on the way, and what may be behind it.
-fn describe(error: &Error) -> String {
-    const NOT_THERE: &str = "the metadata server is not up yet, or a NetworkPolicy forbids egress to 169.254.169.254:80";
+fn describe(error: &Error, host: &MetadataHost) -> String {
+    let not_there = || {
+        let port = if *host == MetadataHost::default() {
+            ":80"
+        } else {
+            ""
+        };
+        format!(
+            "the metadata server is not up yet, or a NetworkPolicy forbids egress to {host}{port}"
+        )
+    };
     match error {
         Error::Timeout(Timeout::Connect) => {
-            format!("no connection in {} s: {NOT_THERE}", CONNECT_WITHIN.as_secs())
+            format!("no connection in {} s: {}", CONNECT_WITHIN.as_secs(), not_there())
         }
         Error::Timeout(Timeout::Resolve) | Error::HostNotFound => {
             "its name cannot be looked up: check GCE_METADATA_HOST and the pod's DNS, or name the address \
              169.254.169.254"
                 .to_owned()
         }
-        Error::Timeout(_) => "it took the request and did not answer in time".to_owned(),
+        Error::Timeout(_) => "it did not answer in time".to_owned(),
         Error::Io(error) => match error.kind() {
-            std::io::ErrorKind::ConnectionRefused
-            | std::io::ErrorKind::HostUnreachable
-            | std::io::ErrorKind::NetworkUnreachable => format!("{error}: {NOT_THERE}"),
-            _ => format!("{}: it ended in the middle of an answer", excerpt(error.to_string().as_bytes())),
+            kind @ (ErrorKind::ConnectionRefused
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable) => format!("{kind}: {}", not_there()),
+            kind @ (ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::UnexpectedEof) => format!("it ended in the middle of an answer ({kind})"),
+            _ => excerpt(error.to_string().as_bytes()),
         },
         other => format!(
             "what came is no HTTP answer ({}): something else listens at this address",
@@ -183,7 +196,54 @@ impl Resolver for NoThreadForAddresses {
                 addresses.push(SocketAddr::new(address, uri.port_u16().unwrap_or(80)));
                 Ok(addresses)
             }
-            Err(_) => self.0.resolve(uri, config, timeout),
+            Err(_) => self
+                .0
+                .resolve(uri, config, timeout)
+                .map_err(|error| match error {
+                    // A name server's answer is no failure of the connection.
+                    Error::Io(_) => Error::HostNotFound,
+                    other => other,
+                }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn says_what_failed_and_what_may_be_behind_it() {
+        let host = MetadataHost::default();
+        let io = |kind: ErrorKind| Error::Io(io::Error::from(kind));
+        for (error, words) in [
+            (
+                io(ErrorKind::ConnectionRefused),
+                "connection refused: the metadata server is not up yet",
+            ),
+            (
+                io(ErrorKind::NetworkUnreachable),
+                "forbids egress to 169.254.169.254:80",
+            ),
+            (
+                Error::Timeout(Timeout::Connect),
+                "no connection in 3 s: the metadata server is not up yet",
+            ),
+            (Error::Timeout(Timeout::Global), "it did not answer in time"),
+            (
+                io(ErrorKind::UnexpectedEof),
+                "it ended in the middle of an answer",
+            ),
+            (Error::HostNotFound, "its name cannot be looked up"),
+            (
+                Error::LargeResponseHeader(1, 2),
+                "what came is no HTTP answer",
+            ),
+        ] {
+            let described = describe(&error, &host);
+            assert!(described.contains(words), "{described}");
         }
     }
 }

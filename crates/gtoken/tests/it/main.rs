@@ -1,1 +1,11 @@
 //! The agent's binary against the sandbox.
+//!
+//! What needs no process, socket or file belongs into the unit tests, where hours pass at once.
+
+mod agent;
+mod command_line;
+mod faults;
+mod identity;
+mod refreshing;
+mod signals;
+mod token;
