@@ -65,13 +65,16 @@ fn install(workspace: &Workspace, root: &PathBuf) -> anyhow::Result<()> {
         root.display()
     );
     fs::create_dir_all(root).with_context(|| format!("could not create {}", root.display()))?;
+    // A folder of ours is gone even if this is interrupted; cargo's own would stay behind.
+    let build = tempfile::tempdir()?;
     let mut cargo = workspace.cargo();
     cargo
         .args(["install", "--locked", "--root"])
         .arg(root)
+        .arg("--target-dir")
+        .arg(build.path())
         .arg(format!("cargo-deny@{VERSION}"));
-    // Its build has nothing in common with ours.
-    let installed = process::shown(cargo.env_remove("CARGO_TARGET_DIR"))?;
+    let installed = process::shown(&mut cargo)?;
     ensure!(
         installed,
         "cargo-deny could not be installed; is the package registry within reach?"
