@@ -1,3 +1,9 @@
 //! The sandbox as its users see it: over the wire, and as a process.
 
+mod caller;
+mod keys;
 mod kubernetes;
+mod metadata;
+mod sts;
+mod up;
+mod wire;
