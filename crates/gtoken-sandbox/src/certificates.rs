@@ -74,12 +74,12 @@ impl Authority {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A certificate could not be made.
-    #[error("cannot make a certificate: {0}")]
+    #[error("cannot make a certificate")]
     Certificate(#[from] rcgen::Error),
     /// The certificate just made could not be read.
-    #[error("cannot read the certificate just made: {0}")]
+    #[error("cannot read the certificate just made")]
     Pem(#[from] rustls::pki_types::pem::Error),
     /// TLS does not take the certificate.
-    #[error("cannot set up TLS: {0}")]
+    #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
 }

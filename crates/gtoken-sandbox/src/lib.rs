@@ -40,6 +40,7 @@ pub mod google;
 mod hex;
 pub(crate) mod http;
 pub mod kubernetes;
+mod listeners;
 mod sandbox;
 mod shared;
 

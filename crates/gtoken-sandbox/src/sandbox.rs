@@ -1,14 +1,16 @@
 //! One running sandbox: its settings, its listeners and the thread that serves them.
 
 use std::fmt::Display;
+use std::future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::FutureExt;
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -17,9 +19,11 @@ use tokio_rustls::TlsAcceptor;
 use crate::aws::{Aws, Provider};
 use crate::certificates::{Authority, TlsError};
 use crate::clock::Clock;
+use crate::control::Control;
 use crate::google::{self, Google, GoogleIdentity, Identity};
+use crate::http;
 use crate::kubernetes::Kubernetes;
-use crate::{control, http};
+use crate::listeners::{Addresses, Listeners};
 
 /// What a sandbox starts with; all but the addresses can be changed while it runs.
 ///
@@ -84,7 +88,7 @@ pub struct Sandbox {
 pub enum StartError {
     /// A listener's address is taken or not ours.
     #[error(
-        "cannot listen on {address} for {server}: {source}; free that address or choose another with {flag}"
+        "cannot listen on {address} for {server}: {cause}; free that address or choose another with {flag}"
     )]
     Listen {
         /// The address asked for.
@@ -94,31 +98,14 @@ pub enum StartError {
         /// The flag of the command line that sets it.
         flag: &'static str,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The certificates could not be made.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The system gave no thread or event queue to serve on.
-    #[error("cannot start the thread that serves: {0}")]
+    #[error("cannot start the thread that serves")]
     Runtime(#[source] io::Error),
-}
-
-#[derive(Clone, Copy)]
-struct Addresses {
-    metadata: SocketAddr,
-    google: SocketAddr,
-    sts: SocketAddr,
-    kubernetes: SocketAddr,
-    control: SocketAddr,
-}
-
-struct Listeners {
-    metadata: TcpListener,
-    google: TcpListener,
-    sts: TcpListener,
-    kubernetes: TcpListener,
-    control: TcpListener,
 }
 
 /// How long connections get to notice that the sandbox ends.
@@ -261,6 +248,7 @@ impl Sandbox {
             .map_err(StartError::Runtime)
     }
 
+    /// Starts the five servers; only the sockets' registration with the runtime can fail.
     fn serve(
         &self,
         runtime: &Runtime,
@@ -270,45 +258,34 @@ impl Sandbox {
     ) -> io::Result<()> {
         let _entered = runtime.enter();
         let tls = || Some(acceptor.clone());
-        let (metadata, public) = (Arc::clone(&self.google), Arc::clone(&self.google));
-        let (aws, kubernetes) = (Arc::clone(&self.aws), Arc::clone(&self.kubernetes));
-        let base = url("https", self.addresses.google, "");
-        let control = control::Control::new(&self.google, &self.aws);
-        let listen = tokio::net::TcpListener::from_std;
         let stop = || stop.clone();
-        runtime.spawn(http::serve(
-            listen(listeners.metadata)?,
-            None,
-            stop(),
-            move |request| Arc::clone(&metadata).respond_metadata(request),
-        ));
-        runtime.spawn(http::serve(
-            listen(listeners.google)?,
-            tls(),
-            stop(),
-            move |request| std::future::ready(Ok(public.respond_public(&request, &base))),
-        ));
-        runtime.spawn(http::serve(
-            listen(listeners.sts)?,
-            tls(),
-            stop(),
-            move |request| Arc::clone(&aws).respond(request),
-        ));
-        runtime.spawn(http::serve(
-            listen(listeners.kubernetes)?,
-            tls(),
-            stop(),
-            move |request| {
-                let kubernetes = Arc::clone(&kubernetes);
-                async move { Ok(kubernetes.respond(request).await) }
-            },
-        ));
-        runtime.spawn(http::serve(
-            listen(listeners.control)?,
-            None,
-            stop(),
-            move |request| control.clone().respond(request),
-        ));
+        let listen = tokio::net::TcpListener::from_std;
+
+        let google = Arc::clone(&self.google);
+        let metadata = move |request| Arc::clone(&google).respond_metadata(request);
+        let listener = listen(listeners.metadata)?;
+        runtime.spawn(http::serve(listener, None, stop(), metadata));
+
+        let google = Arc::clone(&self.google);
+        let base = url("https", self.addresses.google, "");
+        let public = move |request| future::ready(Ok(google.respond_public(&request, &base)));
+        let listener = listen(listeners.google)?;
+        runtime.spawn(http::serve(listener, tls(), stop(), public));
+
+        let aws = Arc::clone(&self.aws);
+        let sts = move |request| Arc::clone(&aws).respond(request);
+        let listener = listen(listeners.sts)?;
+        runtime.spawn(http::serve(listener, tls(), stop(), sts));
+
+        let cluster = Arc::clone(&self.kubernetes);
+        let kubernetes = move |request| Arc::clone(&cluster).respond(request).map(Ok);
+        let listener = listen(listeners.kubernetes)?;
+        runtime.spawn(http::serve(listener, tls(), stop(), kubernetes));
+
+        let control = Control::new(&self.google, &self.aws);
+        let control = move |request| control.clone().respond(request);
+        let listener = listen(listeners.control)?;
+        runtime.spawn(http::serve(listener, None, stop(), control));
         Ok(())
     }
 }
@@ -323,58 +300,6 @@ impl Drop for Sandbox {
     }
 }
 
-impl Listeners {
-    fn bind(config: &Config) -> Result<Self, StartError> {
-        Ok(Self {
-            metadata: bind(
-                config.metadata_address,
-                "the metadata server",
-                "--metadata-address",
-            )?,
-            google: bind(config.google_address, "Google's keys", "--google-address")?,
-            sts: bind(config.sts_address, "AWS's STS", "--sts-address")?,
-            kubernetes: bind(
-                config.kubernetes_address,
-                "the Kubernetes API",
-                "--kubernetes-address",
-            )?,
-            control: bind(
-                config.control_address,
-                "the control API",
-                "--control-address",
-            )?,
-        })
-    }
-
-    fn addresses(&self) -> io::Result<Addresses> {
-        Ok(Addresses {
-            metadata: self.metadata.local_addr()?,
-            google: self.google.local_addr()?,
-            sts: self.sts.local_addr()?,
-            kubernetes: self.kubernetes.local_addr()?,
-            control: self.control.local_addr()?,
-        })
-    }
-}
-
-fn bind(
-    address: Option<SocketAddr>,
-    server: &'static str,
-    flag: &'static str,
-) -> Result<TcpListener, StartError> {
-    let address = address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
-    let opened = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    opened.map_err(|source| StartError::Listen {
-        address,
-        server,
-        flag,
-        source,
-    })
-}
-
 fn url(scheme: &str, address: SocketAddr, path: impl Display) -> String {
     format!("{scheme}://{address}{path}")
 }
@@ -384,3 +309,9 @@ fn random_text() -> String {
     let bits: u128 = u128::from_be_bytes(rsa::Generate::generate());
     format!("{bits:032x}")
 }
+
+/// Tests share a sandbox between threads.
+const _: () = {
+    const fn is_shareable<T: Send + Sync>() {}
+    is_shareable::<Sandbox>();
+};

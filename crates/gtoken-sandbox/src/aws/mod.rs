@@ -166,7 +166,8 @@ impl Aws {
             return Err(Refusal::access_denied(reason));
         }
         let longest = role.max_session_duration;
-        let duration = call.duration.unwrap_or(self.session_lifetime.as_secs());
+        let usual = self.session_lifetime.as_secs().min(longest);
+        let duration = call.duration.unwrap_or(usual);
         if duration > longest {
             let message =
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";

@@ -258,4 +258,11 @@ mod tests {
             assert!(error.contains(expected), "{header}: {error}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_authorization_header_ends_the_server(header in "AWS4-HMAC-SHA256 [ -~]{0,60}") {
+            let _ = Authorization::parse(&header);
+        }
+    }
 }

@@ -40,7 +40,7 @@ impl AccessTokens {
         let token = format!("ya29.c.{:032x}", u128::from_be_bytes(Generate::generate()));
         let grant = Grant {
             email: email.to_owned(),
-            until: now + lifetime,
+            until: now.saturating_add(lifetime),
         };
         self.0.insert(token.clone(), grant);
         AccessToken {

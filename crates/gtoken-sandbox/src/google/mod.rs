@@ -177,10 +177,12 @@ impl Google {
         let from = match (scenario, last) {
             (Scenario::OlderToken, Some(last)) => last.from.saturating_sub(OLDER_BY),
             (Scenario::OlderToken, None) => self.clock.unix().saturating_sub(OLDER_BY),
-            (Scenario::ExpiredToken, _) => self.clock.unix().saturating_sub(lifetime + 1),
+            (Scenario::ExpiredToken, _) => {
+                self.clock.unix().saturating_sub(lifetime.saturating_add(1))
+            }
             _ => self.clock.unix(),
         };
-        let until = from + lifetime;
+        let until = from.saturating_add(lifetime);
         Validity { from, until }
     }
 }

@@ -4,6 +4,7 @@ mod caller;
 mod keys;
 mod kubernetes;
 mod metadata;
+mod roles;
 mod sts;
 mod up;
 mod wire;

@@ -86,4 +86,28 @@ mod tests {
         assert!(pattern.matches_any_case("sts:AssumeRoleWithWebIdentity"));
         assert!(!pattern.matches("sts:AssumeRoleWithWebIdentity"));
     }
+
+    /// The definition, without a thought for time.
+    fn by_definition(pattern: &[char], text: &[char]) -> bool {
+        match (pattern.split_first(), text.split_first()) {
+            (None, None) => true,
+            (Some(('*', rest)), None) => by_definition(rest, text),
+            (Some(('*', rest)), Some((_, later))) => {
+                by_definition(rest, text) || by_definition(pattern, later)
+            }
+            (Some((p, rest)), Some((t, later))) => {
+                (*p == '?' || p == t) && by_definition(rest, later)
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn patterns_match_by_their_definition(pattern in "[ab*?]{0,8}", text in "[ab]{0,10}") {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            let expected = by_definition(&chars(&pattern), &chars(&text));
+            proptest::prop_assert_eq!(Pattern::new(&pattern).matches(&text), expected);
+        }
+    }
 }

@@ -1,0 +1,78 @@
+//! The sockets of a sandbox: all are opened before anything is served, so that what cannot be had is known at once.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use crate::sandbox::{Config, StartError};
+
+/// Where the servers listen.
+#[derive(Clone, Copy)]
+pub(crate) struct Addresses {
+    pub(crate) metadata: SocketAddr,
+    pub(crate) google: SocketAddr,
+    pub(crate) sts: SocketAddr,
+    pub(crate) kubernetes: SocketAddr,
+    pub(crate) control: SocketAddr,
+}
+
+/// The servers' sockets, open but not served yet.
+pub(crate) struct Listeners {
+    pub(crate) metadata: TcpListener,
+    pub(crate) google: TcpListener,
+    pub(crate) sts: TcpListener,
+    pub(crate) kubernetes: TcpListener,
+    pub(crate) control: TcpListener,
+}
+
+impl Listeners {
+    /// Opens all of them, or says which one cannot be had.
+    pub(crate) fn bind(config: &Config) -> Result<Self, StartError> {
+        Ok(Self {
+            metadata: bind(
+                config.metadata_address,
+                "the metadata server",
+                "--metadata-address",
+            )?,
+            google: bind(config.google_address, "Google's keys", "--google-address")?,
+            sts: bind(config.sts_address, "AWS's STS", "--sts-address")?,
+            kubernetes: bind(
+                config.kubernetes_address,
+                "the Kubernetes API",
+                "--kubernetes-address",
+            )?,
+            control: bind(
+                config.control_address,
+                "the control API",
+                "--control-address",
+            )?,
+        })
+    }
+
+    pub(crate) fn addresses(&self) -> io::Result<Addresses> {
+        Ok(Addresses {
+            metadata: self.metadata.local_addr()?,
+            google: self.google.local_addr()?,
+            sts: self.sts.local_addr()?,
+            kubernetes: self.kubernetes.local_addr()?,
+            control: self.control.local_addr()?,
+        })
+    }
+}
+
+fn bind(
+    address: Option<SocketAddr>,
+    server: &'static str,
+    flag: &'static str,
+) -> Result<TcpListener, StartError> {
+    let address = address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
+    let opened = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    opened.map_err(|cause| StartError::Listen {
+        address,
+        server,
+        flag,
+        cause,
+    })
+}
