@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 use ureq::Agent;
 
 use crate::sts::AUDIENCE;
@@ -32,11 +33,15 @@ struct Up {
     _stdout: BufReader<ChildStdout>,
     variables: HashMap<String, String>,
     agent: Agent,
+    /// Where a killed process leaves its files, which are gone with this.
+    _temporary: TempDir,
 }
 
 impl Up {
     fn start(arguments: &[&str]) -> Self {
+        let temporary = tempfile::tempdir().expect("a folder");
         let mut child = command(arguments)
+            .env("TMPDIR", temporary.path())
             .stdout(Stdio::piped())
             .spawn()
             .expect("a process");
@@ -65,6 +70,7 @@ impl Up {
             _stdout: stdout,
             agent: wire::agent(&authority),
             variables,
+            _temporary: temporary,
         }
     }
 
