@@ -123,12 +123,12 @@ impl Webhook {
             admin: Arc::clone(&self.admin),
             shows_metrics: telemetry.is_none(),
         });
-        info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+        info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         if let Some(listener) = telemetry {
             let address = listener
                 .local_addr()
                 .context("cannot read the telemetry address")?;
-            info!(%address, "serving telemetry");
+            info!(%address, "listening for telemetry");
             tokio::spawn(Arc::clone(&self.admin).serve(listener));
         }
         let (end, ending) = watch::channel(false);

@@ -19,7 +19,8 @@ use crate::serve::ServeArgs;
     name = "gtoken-webhook",
     version,
     disable_version_flag = true,
-    propagate_version = true
+    propagate_version = true,
+    args_override_self = true
 )]
 pub struct Cli {
     /// What the log looks like.
@@ -65,6 +66,7 @@ pub struct LogArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the webhook.
+    #[command(args_override_self = true)]
     Server(Box<ServerArgs>),
 }
 

@@ -43,7 +43,7 @@ mod tests {
         let later = start + Duration::from_millis(50);
         assert!(limit.take(later));
         assert!(!limit.take(later));
-        let rested = start + Duration::from_secs(60);
+        let rested = start + Duration::from_mins(1);
         assert_eq!((0..100).filter(|_| limit.take(rested)).count(), 20);
     }
 }

@@ -67,7 +67,7 @@ pub async fn run(accounts: Arc<Accounts>, silence: Duration, listed: Awaited) ->
 struct Pump {
     accounts: Arc<Accounts>,
     silence: Duration,
-    /// Failures in a row, which the next thing heard ends.
+    /// Failures in a row, which the next thing heard ends, or a watch that lasts.
     failures: u32,
     jitter: RandomState,
 }
@@ -99,7 +99,13 @@ impl Pump {
     /// Watches from a version on, anew as often as it takes, until the version is gone.
     async fn follow(&mut self, mut version: String) {
         loop {
-            match self.watch(&mut version).await {
+            let begun = Instant::now();
+            let end = self.watch(&mut version).await;
+            if begun.elapsed() >= LONGEST_PAUSE {
+                // It was open, or waited for, so long that opening the next at once is no haste.
+                self.failures = 0;
+            }
+            match end {
                 End::Closed if self.failures == 0 => {}
                 End::Closed => self.rest().await,
                 End::Failed(reason) => {

@@ -140,6 +140,12 @@ fn both_certificate_files_are_required_by_name() {
 }
 
 #[test]
+fn a_flag_given_twice_counts_as_given_last() {
+    let server = server(&["--listen-address=:1", "--listen-address=:2"]);
+    assert_eq!(server.serve.listen_address.to_string(), ":2");
+}
+
+#[test]
 fn an_empty_telemetry_address_is_none() {
     assert!(
         server(&["--telemetry-listen-address="])

@@ -1,0 +1,10 @@
+//! The webhook as it is shipped, a process, against the sandbox's Kubernetes API.
+
+mod bad_input;
+mod ending;
+mod harness;
+mod injecting;
+mod outside;
+mod reviews;
+mod starting;
+mod watching;

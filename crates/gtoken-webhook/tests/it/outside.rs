@@ -1,0 +1,133 @@
+//! The API server in trouble: each trouble is survived, answered as designed, and counted.
+
+use std::time::Duration;
+
+use gtoken_sandbox::kubernetes::Fault;
+use serde_json::json;
+
+use crate::harness::{ROLE, Webhook, awaited, put_role};
+use crate::reviews::{review, role, stored};
+
+/// A pod of a ServiceAccount that has to be asked for meets a fault: 503 asks the API server to try again, and after it all is well.
+#[track_caller]
+fn survives(fault: Fault, outcome: &str) {
+    let mut webhook = Webhook::start();
+    // Nothing comes over the watch, so that only a GET can know of what is created now.
+    webhook.kubernetes().play(Fault::RadioSilence);
+    webhook.kubernetes().play(fault);
+    put_role(webhook.kubernetes(), "new", ROLE);
+    let answer = webhook.post(&review("new"));
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(answer.retry_after.as_deref(), Some("1"));
+    assert!(
+        answer.body.starts_with("cannot read the ServiceAccount"),
+        "{answer:?}"
+    );
+    webhook.assert_counted(&format!(
+        r#"gtoken_webhook_reviews_total{{outcome="{outcome}",answer="unavailable"}} 1"#
+    ));
+    webhook.assert_lives();
+
+    let known = review("reader");
+    assert_eq!(role(&stored(&known, &webhook.review(&known))), Some(ROLE));
+    webhook.kubernetes().play(Fault::None);
+    let new = review("new");
+    assert_eq!(role(&stored(&new, &webhook.review(&new))), Some(ROLE));
+}
+
+#[test]
+fn go_gtoken_ended_on_a_service_account_get_that_gives_403() {
+    survives(Fault::GetForbidden, "get-failed");
+}
+
+#[test]
+fn go_gtoken_ended_on_a_service_account_get_that_gives_500() {
+    survives(Fault::GetError, "get-failed");
+}
+
+#[test]
+fn go_gtoken_ended_on_a_service_account_get_that_is_reset() {
+    survives(Fault::GetReset, "get-failed");
+}
+
+#[test]
+fn go_gtoken_ended_on_a_service_account_get_that_is_slow() {
+    survives(Fault::GetSlow(Duration::from_secs(5)), "get-timed-out");
+}
+
+#[test]
+fn go_gtoken_ended_on_a_service_account_get_that_gives_404() {
+    let mut webhook = Webhook::start();
+    let response = webhook.review(&review("absent"));
+    assert_eq!(response["allowed"], json!(true));
+    assert_eq!(response.get("patch"), None);
+    assert_eq!(
+        response["auditAnnotations"]["outcome"],
+        json!("no-service-account")
+    );
+    webhook.assert_lives();
+}
+
+#[test]
+fn azure_denied_a_pod_when_the_service_account_get_failed() {
+    let webhook = Webhook::start();
+    webhook.kubernetes().play(Fault::GetError);
+    let mut labelled = review("plain");
+    labelled["request"]["object"]["metadata"]["labels"] = json!({"amazonaws.com/inject": "true"});
+    assert_eq!(webhook.post(&labelled).status, 503);
+}
+
+#[test]
+fn eks_silently_admitted_a_pod_whose_service_account_it_had_not_seen() {
+    let webhook = Webhook::start();
+    webhook.kubernetes().play(Fault::RadioSilence);
+    put_role(webhook.kubernetes(), "new", ROLE);
+    let new = review("new");
+    assert_eq!(role(&stored(&new, &webhook.review(&new))), Some(ROLE));
+    webhook.assert_counted(r#"gtoken_webhook_lookups_total{outcome="get"} 1"#);
+}
+
+#[test]
+fn one_annotated_right_after_its_creation_is_asked_for_again() {
+    let webhook = Webhook::start();
+    // Known without a role and fresh; what the watch would bring next does not come in time.
+    webhook.kubernetes().play(Fault::RadioSilence);
+    put_role(webhook.kubernetes(), "plain", ROLE);
+    let plain = review("plain");
+    assert_eq!(role(&stored(&plain, &webhook.review(&plain))), Some(ROLE));
+}
+
+#[test]
+fn a_failure_outside_us_degrades_as_configured_and_is_counted() {
+    let webhook = Webhook::start();
+    webhook.kubernetes().play(Fault::Away);
+    let known = review("reader");
+    assert_eq!(role(&stored(&known, &webhook.review(&known))), Some(ROLE));
+    assert_eq!(webhook.post(&review("unseen")).status, 503);
+    assert_eq!(webhook.get("/readyz").status, 200);
+    webhook
+        .assert_counted(r#"gtoken_webhook_reviews_total{outcome="injected",answer="allowed"} 1"#);
+    webhook.assert_counted(
+        r#"gtoken_webhook_reviews_total{outcome="get-failed",answer="unavailable"} 1"#,
+    );
+    webhook.assert_counted(r#"gtoken_webhook_lookups_total{outcome="get-failed"} 1"#);
+    awaited("a failed watch", || {
+        let metrics = webhook.get("/metrics").body;
+        metrics
+            .contains(r#"watch_restarts_total{reason="failed"}"#)
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_get_that_fails_is_asked_no_more_than_twenty_times_a_second() {
+    let webhook = Webhook::start();
+    webhook.kubernetes().play(Fault::GetError);
+    let mut answers = (0..60).map(|number| webhook.post(&review(&format!("unseen-{number}"))));
+    assert!(answers.all(|answer| answer.status == 503));
+    let metrics = webhook.get("/metrics").body;
+    assert!(
+        metrics.contains(r#"gtoken_webhook_lookups_total{outcome="get-over-limit"}"#),
+        "{metrics}"
+    );
+}

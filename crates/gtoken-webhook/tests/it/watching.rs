@@ -1,0 +1,152 @@
+//! The index stays in step with the cluster, whatever happens to the watch.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gtoken_sandbox::kubernetes::Fault;
+use gtoken_sandbox::{Config, Sandbox};
+use gtoken_webhook::accounts::api::ServiceAccounts;
+use gtoken_webhook::accounts::index::{Doubt, Lookup};
+use gtoken_webhook::accounts::{Accounts, Key, watch};
+use gtoken_webhook::cluster;
+use gtoken_webhook::metrics::Metrics;
+use gtoken_webhook::ready::Readiness;
+
+use crate::harness::{ROLE, Webhook, awaited, file, put_role};
+use crate::reviews::{review, role, stored};
+
+fn numbered(number: usize) -> String {
+    format!("arn:aws:iam::123456789012:role/reader-{number}")
+}
+
+/// Changes the role of `reader` and waits until pods get it, which only the watch can bring about.
+#[track_caller]
+fn assert_in_step(webhook: &Webhook, number: usize) {
+    let wanted = numbered(number);
+    put_role(webhook.kubernetes(), "reader", &wanted);
+    let review = review("reader");
+    awaited("the changed role", || {
+        let pod = stored(&review, &webhook.review(&review));
+        (role(&pod) == Some(wanted.as_str())).then_some(())
+    });
+}
+
+#[test]
+fn a_service_account_changed_between_two_pods_is_right_for_both() {
+    let webhook = Webhook::start();
+    assert_in_step(&webhook, 1);
+    assert_in_step(&webhook, 2);
+    webhook
+        .kubernetes()
+        .delete_service_account("team-a", "reader");
+    awaited("the deletion", || {
+        webhook
+            .review(&review("reader"))
+            .get("patch")
+            .is_none()
+            .then_some(())
+    });
+}
+
+#[test]
+fn the_watch_comes_back_after_every_fault() {
+    let webhook = Webhook::start();
+    let faults = [
+        Fault::None,
+        Fault::WatchRefused,
+        Fault::WatchClosedAtOnce,
+        Fault::WatchGone,
+        Fault::ErrorInStream,
+        Fault::HalfObject,
+    ];
+    for (number, fault) in faults.into_iter().enumerate() {
+        webhook.kubernetes().play(fault.times(1));
+        webhook.kubernetes().close_watches();
+        assert_in_step(&webhook, 2 * number);
+        // The first change may have come by a list; the second comes over the watch.
+        assert_in_step(&webhook, 2 * number + 1);
+    }
+    webhook.kubernetes().compact();
+    webhook.kubernetes().close_watches();
+    assert_in_step(&webhook, 100);
+}
+
+#[test]
+fn the_watch_comes_back_when_the_api_server_does() {
+    let webhook = Webhook::start();
+    webhook.kubernetes().play(Fault::Away);
+    awaited("the end of the watch", || {
+        (webhook.kubernetes().open_watches() == 0).then_some(())
+    });
+    webhook.kubernetes().play(Fault::None);
+    assert_in_step(&webhook, 1);
+}
+
+#[test]
+fn hundreds_of_service_accounts_are_read_page_by_page() {
+    let sandbox = Sandbox::start(Config::default()).unwrap();
+    for number in 0..250 {
+        put_role(
+            sandbox.kubernetes(),
+            &format!("reader-{number}"),
+            &numbered(number),
+        );
+    }
+    let webhook = Webhook::beside(sandbox, &[]);
+    webhook.assert_counted(r#"gtoken_webhook_service_accounts{state="bound"} 250"#);
+    let last = review("reader-249");
+    assert_eq!(
+        role(&stored(&last, &webhook.review(&last))),
+        Some(numbered(249).as_str())
+    );
+    let asked = webhook.kubernetes().requests();
+    let metadata = |request: &gtoken_sandbox::kubernetes::SeenRequest| {
+        let accept = request.accept.as_deref().unwrap_or_default();
+        request.path == "/version" || accept.contains("as=PartialObjectMetadata")
+    };
+    assert!(asked.iter().all(metadata), "{asked:?}");
+}
+
+/// The library, so that silence need not last 90 seconds.
+#[tokio::test]
+async fn a_watch_that_fell_silent_is_opened_anew() {
+    let sandbox = Sandbox::start(Config::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = file(folder.path(), "kubeconfig", &sandbox.kubeconfig());
+    let variable = |name: &str| (name == cluster::KUBECONFIG).then(|| OsString::from(&kubeconfig));
+    let client = cluster::client(variable).await.unwrap();
+    let metrics = Arc::new(Metrics::default());
+    let api = ServiceAccounts::new(client);
+    let accounts = Arc::new(Accounts::new(api, Doubt::default(), Arc::clone(&metrics)));
+    let readiness = Readiness::default();
+    let listed = readiness.awaits("the list");
+    let silence = Duration::from_millis(100);
+    tokio::spawn(watch::run(Arc::clone(&accounts), silence, listed));
+
+    until(|| readiness.check().is_ok() && sandbox.kubernetes().open_watches() == 1).await;
+    sandbox.kubernetes().play(Fault::RadioSilence.times(1));
+    put_role(sandbox.kubernetes(), "reader", ROLE);
+    let key = Key::new("team-a", "reader").unwrap();
+    until(|| {
+        let found = accounts.update(|index| index.lookup(&key, Instant::now()));
+        matches!(found, Lookup::Bound(_))
+    })
+    .await;
+    let shown = metrics.encode(&accounts.state());
+    assert!(
+        shown.contains(r#"watch_restarts_total{reason="silent"}"#),
+        "{shown}"
+    );
+}
+
+async fn until(mut is_there: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_there() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting)
+        .await
+        .unwrap();
+}
