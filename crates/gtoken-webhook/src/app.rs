@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 use gtoken_inject::{ServerVersion, Settings};
 use kube::Client;
 use tokio::net::TcpListener;
@@ -31,8 +32,8 @@ const UNUSABLE: u8 = 1;
 
 /// Runs the webhook to its end: 0 when it was asked to end, 1 when something configured cannot be used, 2 for wrong usage.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
+    let (cli, settings) = match parse(args) {
+        Ok(parsed) => parsed,
         Err(error) => {
             // A reader that has gone away is no failure of ours.
             let _ = error.print();
@@ -47,19 +48,28 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         .build();
     let result = runtime
         .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(run(*args)));
+        .and_then(|runtime| runtime.block_on(run(*args, settings)));
     result.unwrap_or_else(|error| {
         error!("{error:#}");
         ExitCode::from(UNUSABLE)
     })
 }
 
-async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
+/// What was typed, and what it means for pods.
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, Settings), clap::Error> {
+    let cli = Cli::try_parse_from(args)?;
+    let Command::Server(server) = &cli.command;
+    let invalid = |error| Cli::command().error(ErrorKind::ValueValidation, error);
+    let settings = server.inject.settings().map_err(invalid)?;
+    Ok((cli, settings))
+}
+
+async fn run(args: ServerArgs, settings: Settings) -> anyhow::Result<ExitCode> {
     let signals = Signals::listen().context("cannot listen for signals")?;
     let bound = args.serve.bind().await?;
     let telemetry = args.admin.bind().await?;
     let client = cluster::client(|name| std::env::var_os(name)).await?;
-    let webhook = Webhook::new(&client, args.inject.settings());
+    let webhook = Webhook::new(&client, settings);
     webhook.follow(client);
     webhook
         .serve(bound, telemetry, args.serve.drain_delay, signals)

@@ -114,17 +114,17 @@ pub struct InjectArgs {
     #[arg(long, default_value_t, value_name = "MODE")]
     sidecar_mode: SidecarMode,
     /// CPU that each injected container requests.
-    #[arg(long, default_value = "10m", value_parser = quantity, value_name = "QUANTITY")]
-    agent_cpu_request: String,
+    #[arg(long, default_value = "10m", value_name = "QUANTITY")]
+    agent_cpu_request: Quantity,
     /// CPU that each injected container may use.
-    #[arg(long, default_value = "100m", value_parser = quantity, value_name = "QUANTITY")]
-    agent_cpu_limit: String,
+    #[arg(long, default_value = "100m", value_name = "QUANTITY")]
+    agent_cpu_limit: Quantity,
     /// Memory that each injected container requests.
-    #[arg(long, default_value = "16Mi", value_parser = quantity, value_name = "QUANTITY")]
-    agent_memory_request: String,
+    #[arg(long, default_value = "16Mi", value_name = "QUANTITY")]
+    agent_memory_request: Quantity,
     /// Memory that each injected container may use.
-    #[arg(long, default_value = "32Mi", value_parser = quantity, value_name = "QUANTITY")]
-    agent_memory_limit: String,
+    #[arg(long, default_value = "32Mi", value_name = "QUANTITY")]
+    agent_memory_limit: Quantity,
     /// The user id that injected containers run as; not 0.
     #[arg(long, default_value_t = 65532, value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)), value_name = "UID")]
     agent_run_as_user: u32,
@@ -132,8 +132,8 @@ pub struct InjectArgs {
 
 impl InjectArgs {
     /// The settings that these arguments make.
-    pub fn settings(&self) -> Settings {
-        Settings {
+    pub fn settings(&self) -> Result<Settings, RequestOverLimit> {
+        Ok(Settings {
             image: self.image.clone(),
             pull_policy: self.pull_policy,
             volume_name: self.volume_name.clone(),
@@ -141,13 +141,78 @@ impl InjectArgs {
             token_file: self.token_file.clone(),
             audience: self.audience.clone(),
             sidecar_mode: self.sidecar_mode,
-            resources: AgentResources {
-                cpu_request: self.agent_cpu_request.clone(),
-                cpu_limit: self.agent_cpu_limit.clone(),
-                memory_request: self.agent_memory_request.clone(),
-                memory_limit: self.agent_memory_limit.clone(),
-            },
+            resources: self.resources()?,
             run_as_user: self.agent_run_as_user,
+        })
+    }
+
+    fn resources(&self) -> Result<AgentResources, RequestOverLimit> {
+        for (resource, request, limit) in [
+            ("cpu", &self.agent_cpu_request, &self.agent_cpu_limit),
+            (
+                "memory",
+                &self.agent_memory_request,
+                &self.agent_memory_limit,
+            ),
+        ] {
+            if request.value > limit.value {
+                return Err(RequestOverLimit {
+                    resource,
+                    request: request.text.clone(),
+                    limit: limit.text.clone(),
+                });
+            }
+        }
+        Ok(AgentResources {
+            cpu_request: self.agent_cpu_request.text.clone(),
+            cpu_limit: self.agent_cpu_limit.text.clone(),
+            memory_request: self.agent_memory_request.text.clone(),
+            memory_limit: self.agent_memory_limit.text.clone(),
+        })
+    }
+}
+
+/// The API server would reject every pod with such a container.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--agent-{resource}-request {request} is more than --agent-{resource}-limit {limit}")]
+pub struct RequestOverLimit {
+    resource: &'static str,
+    request: String,
+    limit: String,
+}
+
+/// A Kubernetes quantity that is not negative, in the forms that people write for CPU and memory.
+#[derive(Clone, Debug, PartialEq)]
+struct Quantity {
+    text: String,
+    value: f64,
+}
+
+impl FromStr for Quantity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const SUFFIXES: [(&str, f64); 10] = [
+            ("", 1.0),
+            ("m", 1e-3),
+            ("k", 1e3),
+            ("M", 1e6),
+            ("G", 1e9),
+            ("T", 1e12),
+            ("Ki", 1024.0),
+            ("Mi", 1_048_576.0),
+            ("Gi", 1_073_741_824.0),
+            ("Ti", 1_099_511_627_776.0),
+        ];
+        let is_digit = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+        let (number, suffix) = text.split_at(text.bytes().take_while(is_digit).count());
+        let factor = SUFFIXES.iter().find(|(known, _)| *known == suffix);
+        match (number.parse::<f64>(), factor) {
+            (Ok(number), Some((_, factor))) => Ok(Self {
+                text: text.to_owned(),
+                value: number * factor,
+            }),
+            _ => Err("it is a Kubernetes quantity, as in 10m or 32Mi".to_owned()),
         }
     }
 }
@@ -209,23 +274,5 @@ fn token_file_name(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("it is a file's name without slashes".to_owned())
-    }
-}
-
-/// A Kubernetes quantity that is not negative, in the forms that people write for CPU and memory.
-fn quantity(text: &str) -> Result<String, String> {
-    const SUFFIXES: [&str; 15] = [
-        "", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "u",
-    ];
-    let digits = text
-        .bytes()
-        .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
-        .count();
-    let (number, suffix) = text.split_at(digits);
-    let fits = f64::from_str(number).is_ok() && SUFFIXES.contains(&suffix);
-    if fits {
-        Ok(text.to_owned())
-    } else {
-        Err("it is a Kubernetes quantity, as in 10m or 32Mi".to_owned())
     }
 }

@@ -40,7 +40,7 @@ fn the_definition_is_sound() {
 #[test]
 fn without_flags_it_is_what_the_library_has_as_defaults() {
     let server = server(&[]);
-    assert_eq!(server.inject.settings(), Settings::default());
+    assert_eq!(server.inject.settings(), Ok(Settings::default()));
     assert_eq!(server.serve.listen_address.to_string(), ":8443");
     assert_eq!(server.serve.drain_delay, Duration::from_secs(10));
     assert!(server.admin.telemetry_listen_address.is_none());
@@ -65,7 +65,7 @@ fn takes_every_flag_of_the_go_gtoken() {
         ":8080"
     );
     assert_eq!(
-        server.inject.settings(),
+        server.inject.settings().unwrap(),
         Settings {
             image: "mirror.example.com/gtoken:v1".to_owned(),
             pull_policy: PullPolicy::Always,
@@ -89,7 +89,7 @@ fn takes_our_own_flags() {
         "--agent-run-as-user=1000",
         "--drain-delay=1m30s",
     ]);
-    let settings = server.inject.settings();
+    let settings = server.inject.settings().unwrap();
     assert_eq!(settings.audience.as_str(), "sts.amazonaws.com");
     assert_eq!(settings.sidecar_mode, SidecarMode::Native);
     assert_eq!(settings.resources.cpu_limit, "0.2");
@@ -153,6 +153,23 @@ fn an_empty_telemetry_address_is_none() {
             .telemetry_listen_address
             .is_none()
     );
+}
+
+#[test]
+fn a_request_over_its_limit_would_reject_every_pod_and_is_refused() {
+    for (flag, message) in [
+        (
+            "--agent-cpu-request=0.2",
+            "--agent-cpu-request 0.2 is more than --agent-cpu-limit 100m",
+        ),
+        (
+            "--agent-memory-limit=15M",
+            "--agent-memory-request 16Mi is more than --agent-memory-limit 15M",
+        ),
+    ] {
+        let error = server(&[flag]).inject.settings().unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
 }
 
 #[test]
