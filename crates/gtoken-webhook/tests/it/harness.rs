@@ -59,10 +59,8 @@ impl Webhook {
         let folder = tempfile::tempdir().unwrap();
         let mut child = command(&sandbox, folder.path()).args(args).spawn().unwrap();
         let log = lines(&mut child);
-        let address = awaited("an address", || {
-            let line: Value = serde_json::from_str(&log.recv_timeout(PATIENCE).unwrap()).unwrap();
-            (line["message"] == "listening").then(|| line["address"].as_str().unwrap().to_owned())
-        });
+        let line = logged(&log, "listening");
+        let address = line["address"].as_str().unwrap().to_owned();
         let webhook = Self {
             agent: agent(&sandbox),
             sandbox,
@@ -140,19 +138,17 @@ impl Webhook {
         awaited("the end", || self.child.try_wait().unwrap())
     }
 
-    /// What was logged and not read yet.
-    pub(crate) fn logged(&self) -> Vec<Value> {
-        self.log
-            .try_iter()
-            .map(|line| serde_json::from_str(&line).unwrap())
-            .collect()
+    /// Waits for a line of the log with this message.
+    #[track_caller]
+    pub(crate) fn logged(&self, message: &str) -> Value {
+        logged(&self.log, message)
     }
 }
 
 impl Drop for Webhook {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("{:#?}", self.logged());
+            eprintln!("{:#?}", self.log.try_iter().collect::<Vec<_>>());
         }
         // Fails only where it has ended already.
         let _ = self.child.kill();
@@ -218,6 +214,18 @@ fn lines(child: &mut Child) -> Receiver<String> {
             .all(|line| send.send(line).is_ok())
     });
     receive
+}
+
+/// Reads on to the line with this message.
+#[track_caller]
+fn logged(log: &Receiver<String>, message: &str) -> Value {
+    loop {
+        let line = log.recv_timeout(PATIENCE).unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+        if line["message"] == message {
+            return line;
+        }
+    }
 }
 
 fn agent(sandbox: &Sandbox) -> Agent {

@@ -200,11 +200,7 @@ fn go_gtoken_took_six_seconds_for_three_mebibytes() {
 fn each_review_is_logged_with_who_and_what() {
     let webhook = Webhook::start();
     webhook.review(&review("reader"));
-    let log = webhook.logged();
-    let line = log
-        .iter()
-        .find(|line| line["message"] == "reviewed")
-        .unwrap();
+    let line = webhook.logged("reviewed");
     assert_eq!(line["uid"], json!("705ab4f5-6393-11e8-b7cc-42010a800002"));
     assert_eq!(line["namespace"], json!("team-a"));
     assert_eq!(line["service_account"], json!("reader"));

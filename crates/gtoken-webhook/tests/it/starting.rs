@@ -109,11 +109,7 @@ fn the_environment_sets_the_log_and_a_wrong_level_is_refused() {
 #[test]
 fn metrics_may_have_a_listener_of_their_own() {
     let webhook = Webhook::start_with(&["--telemetry-listen-address=127.0.0.1:0"]);
-    let log = webhook.logged();
-    let line = log
-        .iter()
-        .find(|line| line["message"] == "listening for telemetry")
-        .unwrap();
+    let line = webhook.logged("listening for telemetry");
     let telemetry = line["address"].as_str().unwrap();
     assert_eq!(webhook.get("/metrics").status, 404);
     for (path, status) in [
