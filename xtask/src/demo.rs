@@ -13,12 +13,14 @@ mod server;
 mod story;
 mod webhook;
 
-use crate::process;
-use crate::workspace::Workspace;
-use anyhow::Context as _;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::process;
+use crate::workspace::Workspace;
 
 /// What the demo can be told.
 #[derive(clap::Args)]

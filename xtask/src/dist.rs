@@ -6,15 +6,17 @@
 mod elf;
 mod flags;
 
-use crate::process;
-use crate::workspace::{self, Workspace};
-use anyhow::{Context as _, bail, ensure};
-use flags::Places;
-use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
+
+use anyhow::{Context as _, bail, ensure};
+use flags::Places;
+use sha2::{Digest as _, Sha256};
+
+use crate::process;
+use crate::workspace::{self, Workspace};
 
 /// Each program with the profile it is built by; both are in the root manifest.
 const PROGRAMS: [(&str, &str); 3] = [

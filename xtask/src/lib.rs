@@ -7,8 +7,9 @@ mod test;
 mod tidy;
 mod workspace;
 
-use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
 use workspace::Workspace;
 
 /// What the shell gives a program that Ctrl-C ended (128 + SIGINT).

@@ -3,16 +3,17 @@
 //! Each child leads a process group of its own. The group is ended when its value is dropped, and Ctrl-C or SIGTERM
 //! is passed on to every group there is; what waits for a child then gets an error and cleans up on its way out.
 
-use anyhow::{Context as _, bail};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 /// How long a group may take to end by itself when it is told to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -219,8 +220,9 @@ fn running() -> MutexGuard<'static, Running> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::io::Read as _;
+
+    use super::*;
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");

@@ -3,12 +3,14 @@
 mod deny;
 mod tally;
 
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use tally::Tally;
+
 use crate::process;
 use crate::tidy;
 use crate::workspace::Workspace;
-use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
-use tally::Tally;
 
 /// What became of one step.
 enum Outcome {

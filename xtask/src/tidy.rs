@@ -11,11 +11,13 @@ mod source;
 mod walls;
 mod wording;
 
-use crate::workspace::Workspace;
-use modules::Root;
-use source::Tree;
 use std::fmt;
 use std::process::ExitCode;
+
+use modules::Root;
+use source::Tree;
+
+use crate::workspace::Workspace;
 
 /// One thing that is not as it should be, with where and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,11 +1,13 @@
 //! Where the checkout is, and what cargo says about the packages in it.
 
-use crate::process;
-use anyhow::Context as _;
-use serde::Deserialize;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use crate::process;
 
 /// The checkout with its packages, as `cargo metadata --no-deps` describes it.
 #[derive(Debug, Deserialize)]

@@ -9,6 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use body::{MAX_BODY, Unread};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http_body_util::Full;
@@ -21,7 +22,6 @@ use tracing::warn;
 use crate::admin::{Admin, not_allowed, reading, text};
 use crate::admit::{Admission, Admitter};
 use crate::metrics::Answered;
-use body::{MAX_BODY, Unread};
 
 /// The time of a request that names none, as the API server has it by default.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);

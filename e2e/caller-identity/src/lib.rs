@@ -4,12 +4,13 @@
 //! Two variables are for whoever runs it against an STS of their own: `AWS_ENDPOINT_URL_STS`, which the SDK reads
 //! both for the exchange of the token and for the question itself, and `SSL_CERT_FILE`, the CA that signed for it.
 
+use std::process::ExitCode;
+
 use anyhow::Context as _;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::Serialize;
-use std::process::ExitCode;
 
 /// The three fields in the order and spelling of the AWS command line.
 #[derive(Serialize)]

@@ -1,13 +1,15 @@
 //! The sandbox as a process of its own: Google, AWS and the Kubernetes API.
 
-use super::http::Client;
-use super::programs::Programs;
-use super::server::Server;
-use anyhow::Context as _;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::http::Client;
+use super::programs::Programs;
+use super::server::Server;
 
 /// The variables that the sandbox exports and the demo needs.
 const NEEDED: [&str; 5] = [

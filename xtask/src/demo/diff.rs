@@ -1,9 +1,10 @@
 //! What a patch changes, as a person reads it.
 
+use std::fmt::Write as _;
+
 use anyhow::Context as _;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
-use std::fmt::Write as _;
 
 /// How many unchanged lines are shown around a change.
 const CONTEXT: usize = 2;
@@ -36,8 +37,9 @@ pub(crate) fn readable(before: &Value, after: &Value) -> anyhow::Result<String> 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn shows_what_was_added_where() {

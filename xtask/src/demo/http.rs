@@ -1,8 +1,9 @@
 //! HTTPS to the demo's own servers, trusting nothing but their authorities.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail};
 use serde_json::Value;
-use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 

@@ -1,9 +1,10 @@
 //! What a node would make of a pod: the commands that its containers run, with their environment.
 
-use anyhow::Context as _;
-use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
+
+use anyhow::Context as _;
+use serde_json::Value;
 
 /// One container as a node would run it.
 #[derive(Debug, PartialEq)]
@@ -90,8 +91,9 @@ fn expand(text: &str, environment: &[(String, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn reads_a_container_as_a_node_would() {

@@ -1,11 +1,13 @@
 //! The programs that the demo runs, built from this checkout.
 
-use crate::process;
-use crate::workspace::Workspace;
-use anyhow::{Context as _, bail};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use crate::process;
+use crate::workspace::Workspace;
 
 /// The packages whose programs the demo runs; each is called as its package.
 const PACKAGES: [&str; 4] = [

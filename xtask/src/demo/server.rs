@@ -1,12 +1,14 @@
 //! A program that runs in the background, with all it says in a file.
 
-use crate::process::{self, Group};
-use anyhow::{Context as _, bail};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use crate::process::{self, Group};
 
 /// How long a server may take until it says what is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -1,5 +1,11 @@
 //! The demo's steps in their order, each told before it is taken.
 
+use std::path::Path;
+use std::process::{Command, Output};
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+
 use super::cloud::Cloud;
 use super::diff;
 use super::pod::Container;
@@ -7,10 +13,6 @@ use super::programs::Programs;
 use super::server::Server;
 use super::webhook::Webhook;
 use crate::process;
-use anyhow::{Context as _, bail};
-use serde_json::{Value, json};
-use std::path::Path;
-use std::process::{Command, Output};
 
 /// The role that the ServiceAccount asks for; the sandbox has it, with a trust policy that fits the reader.
 const ROLE: &str = "arn:aws:iam::123456789012:role/reader";

@@ -1,18 +1,20 @@
 //! The webhook as a process of its own, and the question that an API server would ask it.
 
-use super::cloud::Cloud;
-use super::http::Client;
-use super::programs::Programs;
-use super::server::Server;
-use anyhow::{Context as _, bail};
-use base64::Engine as _;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use serde_json::{Value, json};
+
+use super::cloud::Cloud;
+use super::http::Client;
+use super::programs::Programs;
+use super::server::Server;
 
 /// How long the webhook may take until it is ready to admit.
 const PATIENCE: Duration = Duration::from_secs(30);

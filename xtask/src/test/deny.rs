@@ -1,13 +1,15 @@
 //! `cargo deny`, which is installed once for this user, outside of the checkout.
 
-use super::{Outcome, judged};
-use crate::process;
-use crate::workspace::Workspace;
-use anyhow::{Context as _, ensure};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
+
+use anyhow::{Context as _, ensure};
+
+use super::{Outcome, judged};
+use crate::process;
+use crate::workspace::Workspace;
 
 const VERSION: &str = "0.20.2";
 

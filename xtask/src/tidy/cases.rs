@@ -1,8 +1,9 @@
 //! Every folder of test data is used by a test and says what it shows.
 
+use std::collections::BTreeSet;
+
 use super::Finding;
 use super::source::{Texts, is_rust};
-use std::collections::BTreeSet;
 
 /// Looks at each `crates/*/tests/cases/NAME/`.
 pub(super) fn check(texts: &Texts) -> Vec<Finding> {

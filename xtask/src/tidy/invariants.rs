@@ -3,12 +3,14 @@
 //! A row is `| NUMBER | … | TESTS |`. TESTS holds one or more `` `package::test_name` ``, the package by the name of
 //! its folder, or begins with `not yet`, for what no part that exists could break.
 
-use super::Finding;
-use super::source::{Sources, Texts, is_test};
-use proc_macro2::{TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
+
+use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{ItemFn, Macro};
+
+use super::Finding;
+use super::source::{Sources, Texts, is_test};
 
 const PAGE: &str = "ARCHITECTURE.md";
 const NUMBERS: std::ops::RangeInclusive<usize> = 1..=12;

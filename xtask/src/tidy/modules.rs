@@ -2,10 +2,12 @@
 //!
 //! A file that no `mod` names is neither built nor tested, and nobody notices when it rots.
 
+use std::collections::BTreeMap;
+
+use syn::{Attribute, Expr, Item, ItemMod, Lit, Meta};
+
 use super::Finding;
 use super::source::{Sources, only_for_tests};
-use std::collections::BTreeMap;
-use syn::{Attribute, Expr, Item, ItemMod, Lit, Meta};
 
 /// The file that a target begins with.
 #[derive(Debug, Clone)]

@@ -1,11 +1,12 @@
 //! The budgets of files and functions. Tests do not count: a long table of cases is no burden.
 
-use super::Finding;
-use super::modules::Reach;
-use super::source::{Tree, lines, only_for_tests};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Block, ImplItemFn, Item, ItemFn, ItemImpl, ItemMod, Signature, TraitItemFn};
+
+use super::Finding;
+use super::modules::Reach;
+use super::source::{Tree, lines, only_for_tests};
 
 /// Lines of a `main.rs`: with nothing in it there is nothing to test.
 const MAIN: usize = 20;

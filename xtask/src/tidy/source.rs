@@ -1,15 +1,17 @@
 //! The files of the checkout as texts, and the Rust ones among them as syntax trees.
 
-use super::Finding;
-use crate::process;
-use crate::workspace::Workspace;
-use anyhow::Context as _;
-use proc_macro2::{TokenStream, TokenTree};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+
+use anyhow::Context as _;
+use proc_macro2::{TokenStream, TokenTree};
 use syn::Attribute;
 use syn::spanned::Spanned;
+
+use super::Finding;
+use crate::process;
+use crate::workspace::Workspace;
 
 /// Texts by their path from the root, e.g. `crates/gtoken/src/lib.rs`.
 pub(super) type Texts = BTreeMap<String, String>;

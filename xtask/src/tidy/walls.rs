@@ -1,9 +1,10 @@
 //! Which package may depend on which: purity and size are read off the dependency list.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Finding;
 use crate::process;
 use crate::workspace::Workspace;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The direct dependencies of a package.
 #[derive(Debug, Clone)]

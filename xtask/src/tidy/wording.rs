@@ -1,10 +1,11 @@
 //! What every file must and must not say.
 
-use super::Finding;
-use super::source::{Tree, mentions};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Meta};
+
+use super::Finding;
+use super::source::{Tree, mentions};
 
 /// Files in which a space at the end of a line never means anything.
 const TEXT: [&str; 6] = [".rs", ".toml", ".md", ".yaml", ".yml", ".sh"];

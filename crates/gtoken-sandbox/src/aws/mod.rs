@@ -19,16 +19,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use call::{AssumeRole, Operation};
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
-use rsa::Generate;
-
 pub use journal::Entry;
 pub use policy::PolicyError;
+use policy::Verdict;
 pub use provider::Provider;
+use refusal::Refusal;
+use role::CheckedRole;
 pub use role::{Role, RoleError};
+use rsa::Generate;
+use session::{Session, Sessions};
+use sigv4::SignedRequest;
+use token::WebIdentityToken;
+use xml::Element;
 
 use crate::calendar;
 use crate::clock::Clock;
@@ -36,14 +43,6 @@ use crate::form;
 use crate::http::{self, Answer, Body};
 use crate::sandbox::Config;
 use crate::shared::{Log, Shared};
-use call::{AssumeRole, Operation};
-use policy::Verdict;
-use refusal::Refusal;
-use role::CheckedRole;
-use session::{Session, Sessions};
-use sigv4::SignedRequest;
-use token::WebIdentityToken;
-use xml::Element;
 
 /// An AWS with roles and an STS.
 pub struct Aws {

@@ -14,11 +14,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use folder::Folder;
+use settings::Settings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::sandbox::Sandbox;
-use folder::Folder;
-use settings::Settings;
 
 /// A Google, an AWS STS and a Kubernetes API on this machine, to try gtoken against.
 ///

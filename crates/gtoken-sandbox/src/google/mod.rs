@@ -13,20 +13,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use access::AccessTokens;
+use identity::Validity;
 pub use identity::{GoogleIdentity, ISSUER, Identity};
+pub(crate) use keys::Key;
+use keys::KeyRing;
+use scenario::Playbill;
 pub use scenario::Scenario;
+use serde_json::Value;
 pub use serve::SeenRequest;
 pub(crate) use serve::{DISCOVERY_PATH, JWKS_PATH};
 
 use crate::clock::Clock;
 use crate::shared::{Log, Shared};
-use access::AccessTokens;
-use identity::Validity;
-pub(crate) use keys::Key;
-use keys::KeyRing;
-use scenario::Playbill;
 
 /// The project that the sandbox says it is.
 pub const PROJECT_ID: &str = "gtoken-sandbox";

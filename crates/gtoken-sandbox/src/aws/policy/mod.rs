@@ -10,10 +10,9 @@ mod operator;
 mod parse;
 mod pattern;
 
+use condition::Condition;
 pub use error::PolicyError;
 pub(crate) use evaluate::{Context, Verdict};
-
-use condition::Condition;
 use pattern::Pattern;
 
 /// A trust policy that is fully understood.
