@@ -6,6 +6,7 @@ mod cases;
 mod invariants;
 mod manifests;
 mod modules;
+mod purity;
 mod sizes;
 mod source;
 mod walls;
@@ -76,6 +77,7 @@ fn check(tree: &Tree, roots: &[Root], packages: &[String]) -> Vec<Finding> {
         tree.unreadable(),
         modules::orphans(&reach, &tree.sources, packages),
         sizes::check(tree, &reach),
+        purity::check(&tree.sources),
         wording::check(tree),
         cases::check(&tree.texts),
         manifests::check(&tree.texts, packages),
