@@ -57,7 +57,7 @@ impl Names {
             name.strip_prefix(*outside)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
         };
-        if OUTSIDE.iter().any(|outside| is_within(outside)) {
+        if OUTSIDE.iter().any(is_within) {
             self.0.push((line, name));
         }
     }
