@@ -48,9 +48,12 @@ impl FromStr for RoleArn {
     fn from_str(text: &str) -> Result<Self, InvalidRoleArn> {
         let rest = text.strip_prefix("arn:").ok_or(InvalidRoleArn::NotAnArn)?;
         let (partition, rest) = rest.split_once(':').ok_or(InvalidRoleArn::NotAnArn)?;
-        let is_partition =
-            |suffix: &str| suffix.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-        if !partition.strip_prefix("aws").is_some_and(is_partition) {
+        let is_letter = |b: u8| b.is_ascii_lowercase() || b == b'-';
+        let is_suffix = |suffix: &str| match suffix.strip_prefix('-') {
+            Some(rest) => !rest.is_empty() && rest.bytes().all(is_letter),
+            None => suffix.is_empty(),
+        };
+        if !partition.strip_prefix("aws").is_some_and(is_suffix) {
             return Err(InvalidRoleArn::Partition);
         }
         let rest = rest.strip_prefix("iam::").ok_or(InvalidRoleArn::NotIam)?;
@@ -111,6 +114,11 @@ impl SessionName {
     pub const MIN: usize = 2;
     /// The most characters that STS takes.
     pub const MAX: usize = 64;
+
+    /// Whether a name may hold this character.
+    pub fn permits(character: char) -> bool {
+        u8::try_from(character).is_ok_and(is_name_byte)
+    }
 
     /// The name itself.
     pub fn as_str(&self) -> &str {
@@ -176,6 +184,14 @@ mod tests {
             ("reader", InvalidRoleArn::NotAnArn),
             (
                 "arn:gcp:iam::123456789012:role/reader",
+                InvalidRoleArn::Partition,
+            ),
+            (
+                "arn:awsx:iam::123456789012:role/reader",
+                InvalidRoleArn::Partition,
+            ),
+            (
+                "arn:aws-:iam::123456789012:role/reader",
                 InvalidRoleArn::Partition,
             ),
             (

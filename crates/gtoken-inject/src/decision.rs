@@ -1,11 +1,12 @@
 //! The decision about one pod, as a value with a reason.
 
-use crate::annotation::{GENERATE_CONTAINER, ROLE_ARN, SIDECAR_MODE, UPDATE_CONTAINER};
+use crate::annotation::{ROLE_ARN, SIDECAR_MODE};
 use crate::binding::{Binding, Unbound, parse_or_warn};
+use crate::clash::clash;
 use crate::form::{self, SidecarMode};
 use crate::injection::Injection;
-use crate::pod::{Container, Pod};
-use crate::reason::{Clash, Reason, Warning, cut};
+use crate::pod::Pod;
+use crate::reason::{Reason, Warning};
 use crate::server_version::ServerVersion;
 use crate::settings::Settings;
 
@@ -68,6 +69,9 @@ fn injection(
     if pod.is_windows() {
         return Err(Reason::Windows);
     }
+    if pod.spec.containers.iter().flatten().next().is_none() {
+        return Err(Reason::NoContainers);
+    }
     if let Some(clash) = clash(pod, settings) {
         return Err(Reason::Clash(clash));
     }
@@ -93,58 +97,6 @@ fn sidecar_mode(
     });
     own.or(binding.sidecar_mode)
         .unwrap_or(settings.sidecar_mode)
-}
-
-/// What of the pod makes an injection impossible: the API server would reject the result.
-fn clash(pod: &Pod<'_>, settings: &Settings) -> Option<Clash> {
-    let ours = |container: &&Container<'_>| {
-        [GENERATE_CONTAINER, UPDATE_CONTAINER].contains(&&*container.name)
-    };
-    if let Some(container) = pod
-        .spec
-        .all_containers()
-        .filter(ours)
-        .find(|c| !mounts_token(c, settings))
-    {
-        let generate = &*container.name == GENERATE_CONTAINER;
-        return Some(Clash::ContainerName(if generate {
-            GENERATE_CONTAINER
-        } else {
-            UPDATE_CONTAINER
-        }));
-    }
-    let volumes = pod.spec.volumes.iter().flatten();
-    if volumes
-        .into_iter()
-        .any(|volume| *volume.name == settings.volume_name && volume.empty_dir.is_none())
-    {
-        return Some(Clash::VolumeName);
-    }
-    let taken = |container: &&Container<'_>| {
-        let mut mounts = container.volume_mounts.iter().flatten();
-        mounts.any(|mount| {
-            same_path(&mount.mount_path, &settings.volume_path)
-                && *mount.name != settings.volume_name
-        })
-    };
-    let container = pod.spec.all_containers().find(taken)?;
-    Some(Clash::MountPath {
-        container: cut(&container.name),
-    })
-}
-
-/// A container of one of our names is ours when it writes where the token goes.
-fn mounts_token(container: &Container<'_>, settings: &Settings) -> bool {
-    container
-        .volume_mounts
-        .iter()
-        .flatten()
-        .any(|mount| *mount.name == settings.volume_name)
-}
-
-/// Kubernetes compares mount paths as text, but two that differ by a slash shadow each other all the same.
-pub(crate) fn same_path(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/') == other.trim_end_matches('/')
 }
 
 impl From<Unbound> for Reason {

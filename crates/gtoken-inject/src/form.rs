@@ -50,9 +50,8 @@ pub(crate) fn choose(
         (SidecarMode::Auto, true) if server >= ServerVersion::EVERY_KUBELET_KNOWS_SIDECARS => {
             (Form::Native, None)
         }
-        (SidecarMode::Auto | SidecarMode::Native, true) => {
-            (Form::OneShotOnly, Some(Warning::OneHourForOldKubelets))
-        }
+        (SidecarMode::Auto, true) => (Form::OneShotOnly, Some(Warning::OneHourForOldKubelets)),
+        (SidecarMode::Native, true) => (Form::OneShotOnly, Some(Warning::OneHourForNative)),
         (SidecarMode::Classic, true) => (Form::OneShotOnly, Some(Warning::OneHourForClassic)),
     }
 }
@@ -100,7 +99,7 @@ mod tests {
     #[test]
     fn chooses_by_mode_end_and_server() {
         use SidecarMode::{Auto, Classic, Native};
-        use Warning::{NativeNotKept, OneHourForClassic, OneHourForOldKubelets};
+        use Warning::{NativeNotKept, OneHourForClassic, OneHourForNative, OneHourForOldKubelets};
         for (mode, ends, server, form, warning) in [
             (Auto, false, OLD, Form::Classic, None),
             (Auto, false, NEW, Form::Classic, None),
@@ -122,20 +121,14 @@ mod tests {
             ),
             (Native, false, OLD, Form::Classic, Some(NativeNotKept)),
             (Native, false, MIDDLE, Form::Native, None),
-            (
-                Native,
-                true,
-                OLD,
-                Form::OneShotOnly,
-                Some(OneHourForOldKubelets),
-            ),
+            (Native, true, OLD, Form::OneShotOnly, Some(OneHourForNative)),
             (Native, true, MIDDLE, Form::Native, None),
             (
                 Native,
                 true,
                 ServerVersion::default(),
                 Form::OneShotOnly,
-                Some(OneHourForOldKubelets),
+                Some(OneHourForNative),
             ),
         ] {
             assert_eq!(

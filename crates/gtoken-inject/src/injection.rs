@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use crate::annotation::{GENERATE_CONTAINER, UPDATE_CONTAINER};
 use crate::binding::Binding;
-use crate::decision::same_path;
+use crate::clash::{agent_name, shows_token};
 use crate::form::Form;
 use crate::patch::Patch;
 use crate::pod::{Container, Pod};
 use crate::reason::Warning;
 use crate::session::{SessionValue, session_value};
-use crate::settings::Settings;
+use crate::settings::{AgentResources, Settings};
 
 /// What is added to one pod.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,7 @@ impl Injection {
         binding: &Binding,
         settings: &Settings,
         form: Form,
-        warnings: Vec<Warning>,
+        mut warnings: Vec<Warning>,
     ) -> Self {
         let variables = variables(pod, binding, settings);
         let mut patch = Patch::default();
@@ -36,14 +36,13 @@ impl Injection {
             ("/spec/containers", &pod.spec.containers),
         ] {
             for (index, container) in containers.iter().flatten().enumerate() {
-                if !is_agent(container) {
-                    patch_application(
-                        &mut patch,
-                        &format!("{list}/{index}"),
-                        container,
-                        &variables,
-                        settings,
-                    );
+                if agent_name(container).is_none() {
+                    let at = format!("{list}/{index}");
+                    let takes_name =
+                        patch_application(&mut patch, &at, container, &variables, settings);
+                    if !takes_name && !warnings.contains(&Warning::OwnPodName) {
+                        warnings.push(Warning::OwnPodName);
+                    }
                 }
             }
         }
@@ -81,7 +80,9 @@ fn variables(pod: &Pod<'_>, binding: &Binding, settings: &Settings) -> Vec<Varia
         literal(env::AWS_EC2_METADATA_DISABLED, "true"),
     ];
     match session_value(pod.namespace(), pod.name()) {
-        SessionValue::Known(name) => variables.push(literal(env::AWS_ROLE_SESSION_NAME, &name)),
+        SessionValue::Known(name) => {
+            variables.push(literal(env::AWS_ROLE_SESSION_NAME, name.as_str()));
+        }
         SessionValue::Composed(name) => {
             let pod_name = json!({"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}});
             variables.push(Variable {
@@ -97,35 +98,37 @@ fn variables(pod: &Pod<'_>, binding: &Binding, settings: &Settings) -> Vec<Varia
     variables
 }
 
-/// Keeps Kubernetes from expanding `$(NAME)` in a value that is meant as it stands.
+/// Keeps Kubernetes from expanding a value that is meant as it stands: it reads `$$` as `$`.
 fn escape(value: &str) -> String {
-    value.replace("$(", "$$(")
-}
-
-fn is_agent(container: &Container<'_>) -> bool {
-    [GENERATE_CONTAINER, UPDATE_CONTAINER].contains(&&*container.name)
+    value.replace('$', "$$")
 }
 
 /// Adds the mount and those variables that the user has not set.
+///
+/// False if the session gets no name because the pod's name stands under another's variable.
 fn patch_application(
     patch: &mut Patch,
     at: &str,
     container: &Container<'_>,
     variables: &[Variable],
     settings: &Settings,
-) {
-    let has = |name: &str| {
-        container
-            .env
-            .iter()
-            .flatten()
-            .any(|variable| *variable.name == *name)
-    };
-    // The pod's name serves the session's name only, so a user's session name makes both unnecessary.
-    let wanted = |variable: &&Variable| {
-        let serves_session =
-            variable.name == env::GTOKEN_POD_NAME && has(env::AWS_ROLE_SESSION_NAME);
-        !has(variable.name) && !serves_session
+) -> bool {
+    let has_session_name = container.sets(env::AWS_ROLE_SESSION_NAME);
+    let mut own = container
+        .env
+        .iter()
+        .flatten()
+        .filter(|set| *set.name == *env::GTOKEN_POD_NAME);
+    let composes = variables
+        .iter()
+        .any(|variable| variable.name == env::GTOKEN_POD_NAME);
+    let is_foreign = composes && own.any(|set| !set.is_pod_name());
+    let wanted = |variable: &&Variable| match variable.name {
+        // The pod's name serves the session's name only, so without the one there is no use for the other.
+        env::GTOKEN_POD_NAME | env::AWS_ROLE_SESSION_NAME if has_session_name || is_foreign => {
+            false
+        }
+        name => !container.sets(name),
     };
     let missing = variables
         .iter()
@@ -134,8 +137,7 @@ fn patch_application(
         .collect();
     patch.append(&format!("{at}/env"), container.env.is_some(), missing);
 
-    let mut mounts = container.volume_mounts.iter().flatten();
-    if !mounts.any(|mount| same_path(&mount.mount_path, &settings.volume_path)) {
+    if !shows_token(container, settings) {
         let mount = json!({"name": settings.volume_name, "mountPath": settings.volume_path, "readOnly": true});
         patch.append(
             &format!("{at}/volumeMounts"),
@@ -143,6 +145,7 @@ fn patch_application(
             vec![mount],
         );
     }
+    has_session_name || !is_foreign
 }
 
 /// Adds the gate before all init containers, and the refresher as the form has it.
@@ -153,31 +156,34 @@ fn patch_agents(
     settings: &Settings,
     form: Form,
 ) {
-    let has = |name: &str| {
-        pod.spec
-            .all_containers()
-            .any(|container| *container.name == *name)
-    };
+    let agent = |name, mode| agent(name, mode, pod, binding, settings);
+    let init_containers = pod.spec.init_containers.as_deref();
+    let gate = init_containers
+        .iter()
+        .copied()
+        .flatten()
+        .position(|container| *container.name == *GENERATE_CONTAINER);
+    let has_refresher = pod
+        .spec
+        .all_containers()
+        .any(|container| *container.name == *UPDATE_CONTAINER);
     let mut first = Vec::new();
-    if !has(GENERATE_CONTAINER) {
-        first.push(agent(GENERATE_CONTAINER, Mode::OneShot, binding, settings));
+    if gate.is_none() {
+        first.push(agent(GENERATE_CONTAINER, Mode::OneShot));
     }
-    let refresher =
-        (!has(UPDATE_CONTAINER)).then(|| agent(UPDATE_CONTAINER, Mode::Refresh, binding, settings));
     let mut last = Vec::new();
-    match (form, refresher) {
-        (Form::Native, Some(mut refresher)) => {
+    match form {
+        Form::Native if !has_refresher => {
+            let mut refresher = agent(UPDATE_CONTAINER, Mode::Refresh);
             refresher["restartPolicy"] = json!("Always");
             first.push(refresher);
         }
-        (Form::Classic, Some(refresher)) => last.push(refresher),
-        (Form::OneShotOnly, _) | (_, None) => {}
+        Form::Classic if !has_refresher => last.push(agent(UPDATE_CONTAINER, Mode::Refresh)),
+        Form::Classic | Form::Native | Form::OneShotOnly => {}
     }
-    patch.prepend(
-        "/spec/initContainers",
-        pod.spec.init_containers.is_some(),
-        first,
-    );
+    // A refresher beside a gate that is there already comes right after it.
+    let at = gate.map_or(0, |gate| gate + 1);
+    patch.insert("/spec/initContainers", init_containers.is_some(), at, first);
     patch.append("/spec/containers", pod.spec.containers.is_some(), last);
 }
 
@@ -191,7 +197,7 @@ fn patch_volume(patch: &mut Patch, pod: &Pod<'_>, settings: &Settings) {
 }
 
 /// A container that runs the agent and satisfies Pod Security `restricted` on its own.
-fn agent(name: &str, mode: Mode, binding: &Binding, settings: &Settings) -> Value {
+fn agent(name: &str, mode: Mode, pod: &Pod<'_>, binding: &Binding, settings: &Settings) -> Value {
     let defaults = AgentFlags::default();
     let flags = AgentFlags {
         mode,
@@ -206,18 +212,13 @@ fn agent(name: &str, mode: Mode, binding: &Binding, settings: &Settings) -> Valu
         },
         ..defaults
     };
-    let resources = &settings.resources;
     let args: Vec<String> = flags.to_args().iter().map(|arg| escape(arg)).collect();
-    json!({
+    let mut container = json!({
         "name": name,
         "image": settings.image,
         "imagePullPolicy": settings.pull_policy.to_string(),
         "command": [AGENT_COMMAND],
         "args": args,
-        "resources": {
-            "requests": {"cpu": resources.cpu_request, "memory": resources.memory_request},
-            "limits": {"cpu": resources.cpu_limit, "memory": resources.memory_limit},
-        },
         "securityContext": {
             "allowPrivilegeEscalation": false,
             "capabilities": {"drop": ["ALL"]},
@@ -228,5 +229,17 @@ fn agent(name: &str, mode: Mode, binding: &Binding, settings: &Settings) -> Valu
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "volumeMounts": [{"name": settings.volume_name, "mountPath": settings.volume_path}],
+    });
+    // Where the pod has a budget as a whole, what containers ask for must not go beyond it.
+    if !pod.has_own_resources() {
+        container["resources"] = resources(&settings.resources);
+    }
+    container
+}
+
+fn resources(resources: &AgentResources) -> Value {
+    json!({
+        "requests": {"cpu": resources.cpu_request, "memory": resources.memory_request},
+        "limits": {"cpu": resources.cpu_limit, "memory": resources.memory_limit},
     })
 }

@@ -6,6 +6,7 @@
 
 pub mod annotation;
 mod binding;
+mod clash;
 mod decision;
 mod form;
 mod injection;

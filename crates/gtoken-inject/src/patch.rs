@@ -45,11 +45,11 @@ impl Patch {
         }
     }
 
-    /// Adds `values` at the beginning of a list, which is made where it is missing or `null`.
-    pub(crate) fn prepend(&mut self, list: &str, exists: bool, values: Vec<Value>) {
+    /// Adds `values` before the element at an index of a list, which is made where it is missing or `null`.
+    pub(crate) fn insert(&mut self, list: &str, exists: bool, at: usize, values: Vec<Value>) {
         if exists {
-            let insert = |(index, value)| Operation::Add {
-                path: format!("{list}/{index}"),
+            let insert = |(offset, value)| Operation::Add {
+                path: format!("{list}/{}", at + offset),
                 value,
             };
             self.0.extend(values.into_iter().enumerate().map(insert));

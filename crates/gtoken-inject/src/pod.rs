@@ -1,12 +1,16 @@
-//! The few fields of a pod that a decision needs, borrowed from the review's bytes.
+//! The few questions that a decision asks of a pod, which is borrowed from the review's bytes.
 
-use std::collections::BTreeMap;
+mod platform;
+mod views;
 
 use serde::Deserialize;
 
 use crate::annotation;
 use crate::json::{Text, or_default};
 use crate::reason::Reason;
+
+use views::Metadata;
+pub(crate) use views::{Container, Spec};
 
 /// A pod as far as a decision needs it.
 #[derive(Debug, Default, Deserialize)]
@@ -17,83 +21,6 @@ pub struct Pod<'a> {
     metadata: Metadata<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub(crate) spec: Spec<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata<'a> {
-    #[serde(borrow, default)]
-    name: Text<'a>,
-    #[serde(borrow, default)]
-    generate_name: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    labels: BTreeMap<Text<'a>, Text<'a>>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    annotations: BTreeMap<Text<'a>, Text<'a>>,
-}
-
-/// A pod's `spec`; a list that is `None` is missing or `null`, which a patch must replace as a whole.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Spec<'a> {
-    #[serde(borrow, default)]
-    service_account_name: Text<'a>,
-    #[serde(borrow, default)]
-    restart_policy: Text<'a>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) host_network: bool,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    os: Os<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    node_selector: BTreeMap<Text<'a>, Text<'a>>,
-    #[serde(borrow, default)]
-    pub(crate) volumes: Option<Vec<Volume<'a>>>,
-    #[serde(borrow, default)]
-    pub(crate) init_containers: Option<Vec<Container<'a>>>,
-    #[serde(borrow, default)]
-    pub(crate) containers: Option<Vec<Container<'a>>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Os<'a> {
-    #[serde(borrow, default)]
-    name: Text<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Volume<'a> {
-    #[serde(borrow, default)]
-    pub(crate) name: Text<'a>,
-    #[serde(default)]
-    pub(crate) empty_dir: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Container<'a> {
-    #[serde(borrow, default)]
-    pub(crate) name: Text<'a>,
-    #[serde(borrow, default)]
-    pub(crate) env: Option<Vec<Named<'a>>>,
-    #[serde(borrow, default)]
-    pub(crate) volume_mounts: Option<Vec<VolumeMount<'a>>>,
-}
-
-/// Anything that is known by its name, such as an environment variable.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Named<'a> {
-    #[serde(borrow, default)]
-    pub(crate) name: Text<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct VolumeMount<'a> {
-    #[serde(borrow, default)]
-    pub(crate) name: Text<'a>,
-    #[serde(borrow, default)]
-    pub(crate) mount_path: Text<'a>,
 }
 
 /// What is known of a pod's name while it is admitted.
@@ -157,22 +84,17 @@ impl<'a> Pod<'a> {
         matches!(&*self.spec.restart_policy, "Never" | "OnFailure")
     }
 
+    /// Whether requests and limits are those of the pod as a whole: what its containers ask for must fit into them.
+    pub(crate) fn has_own_resources(&self) -> bool {
+        !self.spec.resources.requests.is_empty() || !self.spec.resources.limits.is_empty()
+    }
+
+    /// Whether the pod can only run on Windows nodes.
     pub(crate) fn is_windows(&self) -> bool {
-        let selected = self.spec.node_selector.get("kubernetes.io/os");
-        &*self.spec.os.name == "windows" || selected.is_some_and(|os| &**os == "windows")
+        platform::is_windows(&self.spec)
     }
 
     fn label(&self, name: &str) -> Option<&str> {
         self.metadata.labels.get(name).map(|value| &**value)
-    }
-}
-
-impl Spec<'_> {
-    /// All containers, those that run first first.
-    pub(crate) fn all_containers(&self) -> impl Iterator<Item = &Container<'_>> {
-        self.init_containers
-            .iter()
-            .chain(&self.containers)
-            .flatten()
     }
 }

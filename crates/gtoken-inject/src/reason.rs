@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gtoken_contract::InvalidRoleArn;
+use gtoken_contract::{InvalidRoleArn, env};
 
 use crate::annotation::{GOOGLE_SERVICE_ACCOUNT, INJECT_LABEL, ROLE_ARN, SIDECAR_MODE};
 
@@ -27,6 +27,8 @@ pub enum Reason {
     },
     /// Kubelet's mirror of a static pod must not be changed.
     MirrorPod,
+    /// It has no container, which the API server says better.
+    NoContainers,
     /// The ServiceAccount asks for nothing.
     NoRole,
     /// There is no such ServiceAccount.
@@ -74,8 +76,12 @@ pub enum Warning {
     NoGoogleIdentity,
     /// A classic refresher would keep the pod from ending.
     OneHourForClassic,
+    /// The API server would drop what makes a native sidecar one, and a classic one would keep the pod from ending.
+    OneHourForNative,
     /// Kubelets may be too old for a native sidecar.
     OneHourForOldKubelets,
+    /// A container's own variable stands where the pod's name would.
+    OwnPodName,
     /// A pod cannot choose its role.
     RoleOnPod,
 }
@@ -91,6 +97,7 @@ impl Reason {
             Self::HostNetwork => "host-network",
             Self::InvalidRole { .. } => "invalid-role",
             Self::MirrorPod => "mirror-pod",
+            Self::NoContainers => "no-containers",
             Self::NoRole => "no-role",
             Self::NoServiceAccount => "no-service-account",
             Self::NoServiceAccountName => "no-service-account-name",
@@ -106,6 +113,7 @@ impl Reason {
             Self::Clash(_) | Self::HostNetwork | Self::InvalidRole { .. } | Self::Windows => true,
             Self::AlreadyInjected
             | Self::MirrorPod
+            | Self::NoContainers
             | Self::NoRole
             | Self::NoServiceAccount
             | Self::NoServiceAccountName
@@ -127,6 +135,7 @@ impl fmt::Display for Reason {
                 write!(f, "{ROLE_ARN} \"{value}\": {error}")
             }
             Self::MirrorPod => f.write_str("a static pod's mirror is never changed"),
+            Self::NoContainers => f.write_str("the pod has no container"),
             Self::NoRole => write!(f, "the pod's ServiceAccount has no annotation {ROLE_ARN}"),
             Self::NoServiceAccount => f.write_str("the pod's ServiceAccount does not exist"),
             Self::NoServiceAccountName => f.write_str("the pod names no ServiceAccount"),
@@ -144,12 +153,15 @@ impl fmt::Display for Clash {
         f.write_str("no AWS credentials: ")?;
         match self {
             Self::ContainerName(name) => {
-                write!(f, "rename the container {name}, gtoken needs that name")
+                write!(
+                    f,
+                    "a container that is none of gtoken's is named {name}; rename it"
+                )
             }
             Self::MountPath { container } => {
                 write!(
                     f,
-                    "container \"{container}\" mounts another volume at the token's path"
+                    "container \"{container}\" mounts something else at, around or in the token's folder"
                 )
             }
             Self::VolumeName => {
@@ -166,7 +178,7 @@ impl fmt::Display for Warning {
                 write!(f, "{GOOGLE_SERVICE_ACCOUNT} \"{value}\" is no email address; its tokens are not checked")
             }
             Self::InvalidSidecarMode { value } => {
-                write!(f, "{SIDECAR_MODE} \"{value}\" is none of auto, classic, native; the default is used")
+                write!(f, "{SIDECAR_MODE} \"{value}\" is none of auto, classic, native and is ignored")
             }
             Self::NativeNotKept => {
                 write!(f, "{SIDECAR_MODE} native needs Kubernetes 1.29; an ordinary sidecar is injected")
@@ -177,8 +189,14 @@ impl fmt::Display for Warning {
             Self::OneHourForClassic => {
                 write!(f, "the AWS token lasts one hour: {SIDECAR_MODE} classic would keep this pod from ending")
             }
+            Self::OneHourForNative => {
+                f.write_str("the AWS token lasts one hour: this cluster is not known to be Kubernetes 1.29 or newer")
+            }
             Self::OneHourForOldKubelets => {
-                f.write_str("the AWS token lasts one hour: refreshing it in pods that end needs Kubernetes 1.32")
+                f.write_str("the AWS token lasts one hour: this cluster is not known to be Kubernetes 1.32 or newer")
+            }
+            Self::OwnPodName => {
+                write!(f, "{} is set by the pod: the session gets no name from gtoken", env::GTOKEN_POD_NAME)
             }
             Self::RoleOnPod => {
                 write!(f, "{ROLE_ARN} on a pod is ignored: the role comes from the ServiceAccount only")
@@ -188,12 +206,22 @@ impl fmt::Display for Warning {
 }
 
 /// Cuts a value that somebody wrote, so that a message with it stays short and on one line.
+///
+/// The middle goes: what is wrong with an ARN is at its beginning or its end.
 pub(crate) fn cut(value: &str) -> String {
     const MAX: usize = 24;
-    let clean = value.chars().map(|c| if c.is_control() { '?' } else { c });
-    if value.chars().count() <= MAX {
-        clean.collect()
-    } else {
-        clean.take(MAX - 1).chain(['…']).collect()
+    const HEAD: usize = 11;
+    let clean = |c: char| if c.is_control() { '?' } else { c };
+    let length = value.chars().count();
+    if length <= MAX {
+        return value.chars().map(clean).collect();
     }
+    let tail = value.chars().skip(length - (MAX - HEAD - 1));
+    value
+        .chars()
+        .take(HEAD)
+        .chain(['…'])
+        .chain(tail)
+        .map(clean)
+        .collect()
 }

@@ -8,7 +8,7 @@ use crate::pod::PodName;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionValue {
     /// The whole name.
-    Known(String),
+    Known(SessionName),
     /// Kubernetes puts the pod's name in when it starts the container.
     Composed(String),
 }
@@ -23,13 +23,17 @@ const GENERATED_SUFFIX: usize = 5;
 ///
 /// The pod's name tells more than its namespace, and its end (an ordinal, a random suffix) more than its beginning.
 pub(crate) fn session_value(namespace: &str, pod: PodName<'_>) -> SessionValue {
-    let namespace = ascii(namespace);
+    let namespace = permitted(namespace);
     let room = SessionName::MAX - 1;
     match pod {
         PodName::Given(name) => {
-            let name = ascii(name);
+            let name = permitted(name);
             let name = &name[name.len().saturating_sub(room)..];
-            SessionValue::Known(format!("{}@{name}", head(&namespace, room - name.len())))
+            let text = format!("{}@{name}", head(&namespace, room - name.len()));
+            let known = text
+                .parse()
+                .expect("an @ and a name, cut to fit, of permitted characters");
+            SessionValue::Known(known)
         }
         PodName::Generated(prefix) => {
             let pod = prefix.len().min(MAX_GENERATE_NAME) + GENERATED_SUFFIX;
@@ -39,10 +43,10 @@ pub(crate) fn session_value(namespace: &str, pod: PodName<'_>) -> SessionValue {
     }
 }
 
-/// Names are validated after admission, so anything may stand here; what is no ASCII is rejected later.
-fn ascii(name: &str) -> String {
+/// Names are validated after admission, so anything may stand here; what no name may hold is rejected later.
+fn permitted(name: &str) -> String {
     name.chars()
-        .map(|c| if c.is_ascii() { c } else { '-' })
+        .map(|c| if SessionName::permits(c) { c } else { '-' })
         .collect()
 }
 
@@ -60,7 +64,7 @@ mod tests {
     fn names_namespace_and_pod() {
         assert_eq!(
             session_value("team-a", PodName::Given("web-0")),
-            SessionValue::Known("team-a@web-0".into())
+            SessionValue::Known("team-a@web-0".parse().unwrap())
         );
         let composed = session_value("team-a", PodName::Generated("web-7d9f-"));
         assert_eq!(
@@ -75,21 +79,22 @@ mod tests {
         let SessionValue::Known(session) = session_value("team-a", PodName::Given(&name)) else {
             panic!()
         };
+        let session = session.as_str();
         assert_eq!(session.len(), 64);
         assert!(session.starts_with('@') && session.ends_with("-17"));
     }
 
     proptest! {
         #[test]
-        fn fits_whatever_stands_in_the_names(namespace: String, name: String) {
+        fn fits_whatever_stands_in_the_names(namespace: String, name in ".+") {
             let SessionValue::Known(known) = session_value(&namespace, PodName::Given(&name)) else { panic!() };
-            prop_assert!(known.len() <= SessionName::MAX);
+            prop_assert!(known.as_str().len() <= SessionName::MAX);
         }
 
         #[test]
         fn is_always_a_session_name(namespace in "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name in "[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?") {
             let SessionValue::Known(known) = session_value(&namespace, PodName::Given(&name)) else { panic!() };
-            prop_assert!(known.parse::<SessionName>().is_ok(), "{}", known);
+            prop_assert!(known.as_str().ends_with(&name[name.len().saturating_sub(63)..]));
             let SessionValue::Composed(composed) = session_value(&namespace, PodName::Generated(&name)) else { panic!() };
             let generated = format!("{}xxxxx", head(&name, MAX_GENERATE_NAME));
             let composed = composed.replace("$(GTOKEN_POD_NAME)", &generated);

@@ -1,13 +1,15 @@
 //! What holds for every pod, whatever fields some Kubernetes to come gives it.
 
+use gtoken_contract::{AgentFlags, Mode};
 use gtoken_inject::{
-    Binding, Decision, Review, ServerVersion, Settings, SidecarMode, Subject, Unbound, decide,
+    Binding, Review, ServerVersion, Settings, SidecarMode, Subject, Unbound, decide,
 };
-use proptest::collection::{btree_map, vec};
-use proptest::option;
+use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
-use serde_json::{Map, Value, json};
+use proptest::sample::Index;
+use serde_json::{Value, json};
+
+use crate::generated::{any_json, any_mode, any_pod, any_unbound};
 
 const SERVER: ServerVersion = ServerVersion {
     major: 1,
@@ -48,11 +50,62 @@ proptest! {
     }
 
     #[test]
-    fn only_a_pod_that_demands_credentials_is_denied(pod in any_pod(), unbound in any_unbound(), mode in any_mode()) {
-        let response = review(&pod, Err(&unbound), mode);
+    fn only_a_pod_that_demands_credentials_is_denied(
+        pod in any_pod(),
+        binding in prop_oneof![Just(Ok(binding())), any_unbound().prop_map(Err)],
+        mode in any_mode(),
+    ) {
+        let response = review(&pod, binding.as_ref(), mode);
         let demands = pod["metadata"]["labels"]["amazonaws.com/inject"] == "true";
         let mirror = pod["metadata"]["annotations"].get("kubernetes.io/config.mirror").is_some();
-        prop_assert_eq!(response["allowed"] == true, !demands || mirror);
+        let outcome = &response["auditAnnotations"]["outcome"];
+        let has_credentials = outcome == "injected" || outcome == "already-injected";
+        prop_assert_eq!(response["allowed"] == true, !demands || mirror || has_credentials);
+    }
+
+    #[test]
+    fn injecting_again_in_another_form_breaks_nothing(
+        pod in any_pod(),
+        first in any_mode(),
+        second in any_mode(),
+    ) {
+        let once = applied(&pod, &review(&pod, Ok(&binding()), first));
+        let again = applied(&once, &review(&once, Ok(&binding()), second));
+        prop_assert!(keeps(&once, &again));
+        for name in ["generate-gcp-id-token", "update-gcp-id-token"] {
+            prop_assert!(count(&again, name) <= count(&pod, name).max(1), "{name} stands there twice");
+        }
+        let gate = positions(&again, "initContainers", "generate-gcp-id-token");
+        let refresher = positions(&again, "initContainers", "update-gcp-id-token");
+        if count(&pod, "update-gcp-id-token") == 0 && !refresher.is_empty() {
+            prop_assert_eq!(refresher[0], gate[0] + 1);
+        }
+    }
+
+    #[test]
+    fn an_agent_is_started_with_the_very_flags_that_were_meant(
+        folder in "/[ -~]{1,20}",
+        audience in "[ -~]{1,20}",
+    ) {
+        let settings = Settings {
+            volume_path: folder,
+            audience: audience.parse().expect("printable"),
+            ..Settings::default()
+        };
+        let spec = json!({"serviceAccountName": "reader", "containers": [{"name": "app"}]});
+        let pod = json!({"metadata": {"name": "web-0"}, "spec": spec});
+        let patched = applied(&pod, &review_with(&pod, Ok(&binding()), &settings));
+        let args = patched["spec"]["initContainers"][0]["args"].as_array().expect("arguments");
+        let started: Vec<_> = args.iter().map(|arg| expanded(arg.as_str().expect("text"))).collect();
+        let meant = AgentFlags {
+            mode: Mode::OneShot,
+            file: Some(settings.token_path()),
+            audience: settings.audience.clone(),
+            expect_identity: binding().google_identity,
+            timeout: None,
+            ..AgentFlags::default()
+        };
+        prop_assert_eq!(started, meant.to_args());
     }
 
     #[test]
@@ -61,9 +114,86 @@ proptest! {
     }
 
     #[test]
-    fn a_review_cut_anywhere_is_refused(pod in any_pod(), cut in any::<prop::sample::Index>()) {
+    fn no_damage_to_a_review_makes_a_decision_panic(
+        pod in any_pod(),
+        place in any::<Index>(),
+        json in any_json(),
+        flips in vec((any::<Index>(), any::<u8>()), 0..3),
+    ) {
+        let mut review: Value = serde_json::from_slice(&body(&pod)).expect("JSON");
+        replace_a_node(&mut review, &mut place.index(60), &json);
+        let mut body = serde_json::to_vec(&review).expect("JSON serialises");
+        for (at, bits) in flips {
+            let at = at.index(body.len());
+            body[at] ^= bits;
+        }
+        if let Ok(review) = Review::parse(&body)
+            && let Subject::Pod(subject) = review.subject()
+        {
+            let decision = decide(subject, Ok(&binding()), &Settings::default(), SERVER);
+            let answer: Value = serde_json::from_slice(&review.answer(&decision)).expect("JSON");
+            prop_assert!(answer["response"]["allowed"].is_boolean());
+        }
+    }
+
+    #[test]
+    fn a_review_cut_anywhere_is_refused(pod in any_pod(), cut in any::<Index>()) {
         let body = body(&pod);
         prop_assert!(Review::parse(&body[..cut.index(body.len())]).is_err());
+    }
+}
+
+/// Where containers of this name stand in a list.
+fn positions(pod: &Value, list: &str, name: &str) -> Vec<usize> {
+    let containers = pod["spec"][list].as_array().map_or(&[][..], Vec::as_slice);
+    let named = containers
+        .iter()
+        .enumerate()
+        .filter(|(_, container)| container["name"] == name);
+    named.map(|(index, _)| index).collect()
+}
+
+/// How many containers of this name a pod has.
+fn count(pod: &Value, name: &str) -> usize {
+    ["initContainers", "containers"]
+        .map(|list| positions(pod, list, name).len())
+        .iter()
+        .sum()
+}
+
+/// What kubelet makes of an argument where no variable is defined: `$$` is `$`, and `$(NAME)` stays.
+fn expanded(arg: &str) -> String {
+    let mut expanded = String::new();
+    let mut characters = arg.chars().peekable();
+    while let Some(character) = characters.next() {
+        if character == '$' {
+            let is_double = characters.next_if_eq(&'$').is_some();
+            let is_reference = !is_double && characters.peek() == Some(&'(');
+            assert!(!is_reference, "{arg} refers to a variable");
+        }
+        expanded.push(character);
+    }
+    expanded
+}
+
+/// Puts `json` in the place of the node that is so many steps into the tree.
+fn replace_a_node(node: &mut Value, steps: &mut usize, json: &Value) {
+    if *steps == 0 {
+        *node = json.clone();
+    }
+    *steps = steps.wrapping_sub(1);
+    match node {
+        Value::Array(elements) => {
+            for element in elements {
+                replace_a_node(element, steps, json);
+            }
+        }
+        Value::Object(members) => {
+            for member in members.values_mut() {
+                replace_a_node(member, steps, json);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -91,18 +221,21 @@ fn body(pod: &Value) -> Vec<u8> {
 
 /// The answer's `response`.
 fn review(pod: &Value, binding: Result<&Binding, &Unbound>, mode: SidecarMode) -> Value {
+    let settings = Settings {
+        sidecar_mode: mode,
+        ..Settings::default()
+    };
+    review_with(pod, binding, &settings)
+}
+
+fn review_with(pod: &Value, binding: Result<&Binding, &Unbound>, settings: &Settings) -> Value {
     let body = body(pod);
     let review = Review::parse(&body).expect("a generated pod can be read");
     let Subject::Pod(subject) = review.subject() else {
         panic!("a pod's creation is looked at")
     };
-    let settings = Settings {
-        sidecar_mode: mode,
-        ..Settings::default()
-    };
-    let decision: Decision = decide(subject, binding, &settings, SERVER);
-    let mut answer: Value =
-        serde_json::from_slice(&review.answer(&decision)).expect("the answer is JSON");
+    let decision = decide(subject, binding, settings, SERVER);
+    let mut answer: Value = serde_json::from_slice(&review.answer(&decision)).expect("JSON");
     answer["response"].take()
 }
 
@@ -173,144 +306,4 @@ fn keeps(before: &Value, after: &Value) -> bool {
         (Value::Null, Value::Array(_)) => true,
         (before, after) => before == after,
     }
-}
-
-fn any_mode() -> impl Strategy<Value = SidecarMode> {
-    select(&[SidecarMode::Auto, SidecarMode::Classic, SidecarMode::Native][..])
-}
-
-fn any_unbound() -> impl Strategy<Value = Unbound> {
-    let malformed = Binding::parse(|_| Some("reader")).expect_err("no ARN");
-    select(vec![Unbound::NoRole, Unbound::NotFound, malformed])
-}
-
-/// Any JSON, as some later Kubernetes may send it.
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 12, 4, |inner| {
-        prop_oneof![
-            vec(inner.clone(), 0..4).prop_map(Value::from),
-            btree_map(any::<String>(), inner, 0..4)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
-        ]
-    })
-}
-
-/// An object of known members, each of which may be missing, beside members that nobody knows.
-fn object(known: Vec<(&'static str, BoxedStrategy<Value>)>) -> BoxedStrategy<Value> {
-    let known: Vec<_> = known
-        .into_iter()
-        .map(|(name, value)| {
-            option::weighted(0.8, value).prop_map(move |value| (name.to_owned(), value))
-        })
-        .collect();
-    let unknown = btree_map("future[A-Z]{1,3}", any_json(), 0..3);
-    (known, unknown)
-        .prop_map(|(known, unknown)| {
-            let known = known
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?)));
-            Value::Object(known.chain(unknown).collect::<Map<_, _>>())
-        })
-        .boxed()
-}
-
-/// A list, which Go may also write as `null`.
-fn list(element: BoxedStrategy<Value>, most: usize) -> BoxedStrategy<Value> {
-    prop_oneof![1 => Just(Value::Null), 8 => vec(element, 0..=most).prop_map(Value::from)].boxed()
-}
-
-fn text(values: &'static [&'static str]) -> BoxedStrategy<Value> {
-    select(values).prop_map(Value::from).boxed()
-}
-
-fn any_name() -> BoxedStrategy<Value> {
-    prop_oneof!["[a-z]{1,8}", any::<String>()]
-        .prop_map(Value::from)
-        .boxed()
-}
-
-fn any_container() -> BoxedStrategy<Value> {
-    let variables = &[
-        "AWS_ROLE_ARN",
-        "AWS_ROLE_SESSION_NAME",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "GTOKEN_POD_NAME",
-        "PATH",
-    ];
-    let env = object(vec![("name", text(variables)), ("value", any_name())]);
-    let paths = &[
-        "/data",
-        "/var/run/secrets/aws/token",
-        "/var/run/secrets/aws/token/",
-    ];
-    let mount = object(vec![
-        ("name", text(&["data", "gtoken-volume"])),
-        ("mountPath", text(paths)),
-    ]);
-    let names =
-        prop_oneof![9 => any_name(), 1 => text(&["generate-gcp-id-token", "update-gcp-id-token"])];
-    object(vec![
-        ("name", names.boxed()),
-        ("env", list(env, 3)),
-        ("volumeMounts", list(mount, 2)),
-    ])
-}
-
-fn any_pod() -> impl Strategy<Value = Value> {
-    let labels = object(vec![
-        ("amazonaws.com/inject", text(&["true", "false", "perhaps"])),
-        ("app", any_name()),
-    ]);
-    let annotations = object(vec![(
-        "amazonaws.com/sidecar-mode",
-        text(&["native", "classic", "odd"]),
-    )]);
-    let mirror = object(vec![("kubernetes.io/config.mirror", any_name())]);
-    let metadata = object(vec![
-        ("name", any_name()),
-        ("generateName", any_name()),
-        ("labels", labels),
-        (
-            "annotations",
-            prop_oneof![9 => annotations, 1 => mirror].boxed(),
-        ),
-    ]);
-    let volume = object(vec![
-        ("name", text(&["data", "gtoken-volume"])),
-        ("emptyDir", Just(json!({"medium": "Memory"})).boxed()),
-    ]);
-    let spec = object(vec![
-        (
-            "serviceAccountName",
-            text(&["reader", "reader", "reader", ""]),
-        ),
-        ("restartPolicy", text(&["Always", "OnFailure", "Never"])),
-        (
-            "hostNetwork",
-            select(vec![false, false, false, true])
-                .prop_map(Value::from)
-                .boxed(),
-        ),
-        ("initContainers", list(any_container(), 3)),
-        ("containers", list(any_container(), 3)),
-        ("volumes", list(volume, 3)),
-    ]);
-    // Labels and annotations hold text only, so what nobody knows of them is left out.
-    object(vec![("metadata", metadata), ("spec", spec)]).prop_map(texts_only)
-}
-
-fn texts_only(mut pod: Value) -> Value {
-    for map in ["/metadata/labels", "/metadata/annotations"] {
-        if let Some(Value::Object(map)) = pod.pointer_mut(map) {
-            map.retain(|_, value| value.is_string());
-        }
-    }
-    pod
 }

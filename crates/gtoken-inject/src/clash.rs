@@ -1,0 +1,104 @@
+//! What of a pod stands in the way of an injection: the API server or the kubelet would refuse the result.
+
+use crate::annotation::{GENERATE_CONTAINER, UPDATE_CONTAINER};
+use crate::pod::{Container, Pod};
+use crate::reason::{Clash, cut};
+use crate::settings::Settings;
+
+/// Looks for the first thing that makes an injection impossible.
+pub(crate) fn clash(pod: &Pod<'_>, settings: &Settings) -> Option<Clash> {
+    let volumes = || pod.spec.volumes.iter().flatten();
+    if volumes().any(|volume| *volume.name == settings.volume_name && volume.empty_dir.is_none()) {
+        return Some(Clash::VolumeName);
+    }
+    let read_only: Vec<&str> = volumes()
+        .filter(|volume| volume.is_read_only())
+        .map(|volume| &*volume.name)
+        .collect();
+    pod.spec
+        .init_containers
+        .iter()
+        .flatten()
+        .map(|container| (container, true))
+        .chain(
+            pod.spec
+                .containers
+                .iter()
+                .flatten()
+                .map(|container| (container, false)),
+        )
+        .find_map(|(container, is_init)| match agent_name(container) {
+            Some(name) => (!is_agent(container, name, is_init, settings))
+                .then_some(Clash::ContainerName(name)),
+            None => is_covered(container, &read_only, settings).then(|| Clash::MountPath {
+                container: cut(&container.name),
+            }),
+        })
+}
+
+/// Our name for a container, if it has one of ours.
+pub(crate) fn agent_name(container: &Container<'_>) -> Option<&'static str> {
+    [GENERATE_CONTAINER, UPDATE_CONTAINER]
+        .into_iter()
+        .find(|name| *container.name == **name)
+}
+
+/// Whether the container's mount is the token's folder, as every injected container has it.
+pub(crate) fn shows_token(container: &Container<'_>, settings: &Settings) -> bool {
+    container.mounts().any(|mount| {
+        *mount.name == settings.volume_name
+            && mount.is_whole()
+            && parts(&mount.mount_path) == parts(&settings.volume_path)
+    })
+}
+
+/// A container of one of our names is ours where it stands where ours would and writes where the token goes.
+fn is_agent(container: &Container<'_>, name: &str, is_init: bool, settings: &Settings) -> bool {
+    let writes = container
+        .mounts()
+        .any(|mount| *mount.name == settings.volume_name && !mount.read_only);
+    (is_init || name == UPDATE_CONTAINER) && writes && shows_token(container, settings)
+}
+
+/// Whether another mount hides the token's folder, would be hidden by it, or leaves no place for it.
+fn is_covered(container: &Container<'_>, read_only: &[&str], settings: &Settings) -> bool {
+    let ours = parts(&settings.volume_path);
+    container.mounts().any(|mount| {
+        let theirs = parts(&mount.mount_path);
+        if theirs == ours {
+            return *mount.name != settings.volume_name || !mount.is_whole();
+        }
+        // The runtime makes the folder to mount at, and cannot where the mount around it is read-only.
+        let is_below = theirs.starts_with(&ours);
+        let is_above = ours.starts_with(&theirs);
+        is_below || is_above && (mount.read_only || read_only.contains(&&*mount.name))
+    })
+}
+
+/// A path by its parts, as the kernel reads it.
+fn parts(path: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_compared_as_the_kernel_reads_them() {
+        for path in ["/a/b", "/a/b/", "//a/./b", "/a/c/../b", "/../a/b"] {
+            assert_eq!(parts(path), ["a", "b"], "{path}");
+        }
+        assert_eq!(parts("/"), [""; 0]);
+    }
+}
