@@ -20,9 +20,9 @@ impl ListenAddress {
             Some(host) => TcpListener::bind((host.as_str(), self.port)).await,
             None => bind_everywhere(self.port).await,
         };
-        listener.map_err(|source| CannotListen {
+        listener.map_err(|reason| CannotListen {
             address: self.clone(),
-            source,
+            reason,
         })
     }
 }
@@ -87,10 +87,19 @@ pub enum InvalidAddress {
 
 /// The system does not let us listen there.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}; choose another address or end what uses it")]
+#[error("cannot listen on {address}: {reason}; {}", advice(reason))]
 pub struct CannotListen {
     address: ListenAddress,
-    source: io::Error,
+    reason: io::Error,
+}
+
+fn advice(reason: &io::Error) -> &'static str {
+    match reason.kind() {
+        io::ErrorKind::AddrInUse => "choose another address or end what uses it",
+        io::ErrorKind::AddrNotAvailable => "choose an address that this machine has",
+        io::ErrorKind::PermissionDenied => "choose a port from 1024 on",
+        _ => "choose another address",
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::time::Instant;
 use gtoken_inject::{Decision, Pod, Review, ServerVersion, Settings, Subject, Unbound, decide};
 use hyper::StatusCode;
 use tokio::sync::watch;
+use tokio::time::timeout_at;
 use tracing::{info, warn};
 
 use crate::accounts::{Accounts, Unknown};
@@ -50,8 +51,8 @@ impl Admission {
 }
 
 impl Admitter {
-    /// Answers one review; it waits on the API server for no longer than a bounded GET takes.
-    pub async fn admit(&self, body: &[u8]) -> Admission {
+    /// Answers one review; it waits on the API server for no longer than a bounded GET takes, and not past `deadline`.
+    pub async fn admit(&self, body: &[u8], deadline: Instant) -> Admission {
         let start = Instant::now();
         let review = match Review::parse(body) {
             Ok(review) => review,
@@ -64,7 +65,13 @@ impl Admitter {
             }
         };
         let decided = match review.subject() {
-            Subject::Pod(pod) => self.decide(pod).await,
+            Subject::Pod(pod) => {
+                let decided = timeout_at(deadline.into(), self.decide(pod)).await;
+                decided.unwrap_or_else(|_| {
+                    self.metrics.lookup(Unknown::OutOfTime.label());
+                    Err(Unknown::OutOfTime)
+                })
+            }
             Subject::Nothing(reason) => Ok(Decision::Skip(reason.clone())),
         };
         match decided {

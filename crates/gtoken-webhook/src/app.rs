@@ -1,5 +1,6 @@
 //! Wiring: arguments and environment in, exit code out.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,6 +30,9 @@ use crate::{cluster, log};
 
 /// Something that was configured cannot be used.
 const UNUSABLE: u8 = 1;
+
+/// How long a task rests that a defect has ended.
+const REST_AFTER_DEFECT: Duration = Duration::from_secs(1);
 
 /// Runs the webhook to its end: 0 when it was asked to end, 1 when something configured cannot be used, 2 for wrong usage.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -106,13 +110,16 @@ impl Webhook {
     fn follow(&self, client: Client) {
         let listed = self.admin.readiness.awaits("the ServiceAccounts");
         let accounts = Arc::clone(&self.accounts);
-        tokio::spawn(accounts::watch::run(
-            accounts,
-            Doubt::default().silence,
-            listed,
-        ));
+        supervise(move || {
+            let (accounts, listed) = (Arc::clone(&accounts), listed.clone());
+            async move { accounts::watch::run(accounts, Doubt::default(), &listed).await }
+        });
         let read = self.admin.readiness.awaits("the API server's version");
-        tokio::spawn(cluster::follow_version(client, self.version.clone(), read));
+        let version = self.version.clone();
+        supervise(move || {
+            let (client, version, read) = (client.clone(), version.clone(), read.clone());
+            async move { cluster::follow_version(client, version, &read).await }
+        });
     }
 
     async fn serve(
@@ -165,5 +172,42 @@ impl Webhook {
         }
         info!("every request has its answer");
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Runs what never ends, and begins it anew where a defect ends it: without it every answer would grow old.
+fn supervise<F>(begin: impl Fn() -> F + Send + 'static)
+where
+    F: Future<Output = Infallible> + Send + 'static,
+{
+    tokio::spawn(async move {
+        loop {
+            // The panic itself has been reported by its hook.
+            let Err(ended) = tokio::spawn(begin()).await;
+            error!(%ended, "a task ended by a defect; beginning it anew");
+            tokio::time::sleep(REST_AFTER_DEFECT).await;
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_defect_ends_is_begun_anew() {
+        let begun = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&begun);
+        supervise(move || {
+            let counted = Arc::clone(&counted);
+            async move {
+                assert!(counted.fetch_add(1, Ordering::Relaxed) >= 2, "a defect");
+                std::future::pending().await
+            }
+        });
+        tokio::time::sleep(REST_AFTER_DEFECT * 5).await;
+        assert_eq!(begun.load(Ordering::Relaxed), 3);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gtoken_inject::ServerVersion;
-use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError};
 use kube::{Client, Config};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -39,12 +39,20 @@ pub async fn client(variable: impl Fn(&str) -> Option<OsString>) -> Result<Clien
 }
 
 async fn by_files(paths: &[PathBuf]) -> Result<Client, NoCluster> {
-    let unusable = |source| NoCluster::Kubeconfig {
+    let unusable = |error| NoCluster::Kubeconfig {
         paths: paths.to_vec(),
-        source: Box::new(source),
+        reason: without_content(&error),
     };
     let mut kubeconfig = Kubeconfig::default();
-    for path in paths.iter().filter(|path| !path.as_os_str().is_empty()) {
+    let mut paths_there = paths
+        .iter()
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect::<Vec<_>>();
+    if paths_there.iter().any(|path| path.exists()) {
+        // As client-go has it: of several files some may be missing.
+        paths_there.retain(|path| path.exists());
+    }
+    for path in paths_there {
         let next = Kubeconfig::read_from(path).map_err(unusable)?;
         kubeconfig = kubeconfig.merge(next).map_err(unusable)?;
     }
@@ -76,24 +84,56 @@ fn connect(mut config: Config) -> Result<Client, NoCluster> {
 #[derive(Debug, thiserror::Error)]
 pub enum NoCluster {
     /// What the configuration asks for cannot be done.
-    #[error("cannot connect to Kubernetes as configured: {0}")]
-    Client(#[source] Box<kube::Error>),
+    #[error(
+        "cannot connect to Kubernetes as configured: {0}; check the certificates and keys that are named there"
+    )]
+    Client(Box<kube::Error>),
     /// A pod has no token or no certificate of its cluster.
     #[error(
         "cannot read what a pod is given of its cluster: {0}; is automountServiceAccountToken off?"
     )]
-    InCluster(#[source] InClusterError),
+    InCluster(InClusterError),
     /// A kubeconfig is missing or wrong.
-    #[error("cannot use the kubeconfig {paths}: {source}", paths = shown(paths))]
+    #[error(
+        "cannot use the kubeconfig {paths}: {reason}; mend it, or name another by {KUBECONFIG}",
+        paths = shown(paths)
+    )]
     Kubeconfig {
         /// The files that were tried.
         paths: Vec<PathBuf>,
         /// What is wrong with them.
-        source: Box<KubeconfigError>,
+        reason: String,
     },
     /// There is nothing that says where it is.
     #[error("no Kubernetes: set {KUBECONFIG} to the path of a kubeconfig, or run in a pod")]
     Nothing,
+}
+
+/// Says what is wrong with a kubeconfig, but not what stands in it: that may be a key or a token.
+fn without_content(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::ReadConfig(error, _) => error.to_string(),
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => format!(
+                "it is no kubeconfig at line {}, column {}",
+                at.line(),
+                at.column()
+            ),
+            None => "it is no kubeconfig in YAML".to_owned(),
+        },
+        KubeconfigError::LoadCertificateAuthority(error)
+        | KubeconfigError::LoadClientCertificate(error)
+        | KubeconfigError::LoadClientKey(error) => match error {
+            LoadDataError::ReadFile(error, path) => format!("{}: {error}", path.display()),
+            _ => "a certificate or key in it is no base64".to_owned(),
+        },
+        KubeconfigError::ParseCertificates(_) => "a certificate or key in it is no PEM".to_owned(),
+        KubeconfigError::ParseClusterUrl(_) | KubeconfigError::ParseProxyUrl(_) => {
+            "a server or proxy in it is no URL".to_owned()
+        }
+        // The others name contexts and clusters, which are no secrets.
+        other => other.to_string(),
+    }
 }
 
 fn shown(paths: &[PathBuf]) -> String {
@@ -108,9 +148,8 @@ fn shown(paths: &[PathBuf]) -> String {
 pub async fn follow_version(
     client: Client,
     version: watch::Sender<ServerVersion>,
-    read: Awaited,
+    read: &Awaited,
 ) -> std::convert::Infallible {
-    let mut read = Some(read);
     loop {
         match ask_version(&client).await {
             Ok(found) => {
@@ -123,12 +162,12 @@ pub async fn follow_version(
                         "the API server's version"
                     );
                 }
-                read = None;
+                read.arrived();
                 sleep(VERSION_INTERVAL).await;
             }
             Err(reason) => {
                 warn!(reason, "cannot read the API server's version; trying again");
-                sleep(if read.is_some() {
+                sleep(if read.is_missing() {
                     VERSION_RETRY
                 } else {
                     VERSION_INTERVAL / 10
@@ -169,6 +208,44 @@ mod tests {
             let error = client(with(Some(path))).await.err().unwrap().to_string();
             assert!(error.contains(path), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_a_kubeconfig_is_in_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        for user in [
+            "token: s3cr3t: x",
+            "token: [s3cr3t]",
+            "user: s3cr3t",
+            "client-key-data: s3cr3t!",
+            "client-certificate-data: s3cr3t!",
+        ] {
+            let text = format!(
+                "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+                 clusters:\n- name: c\n  cluster: {{server: 'https://localhost'}}\n\
+                 contexts:\n- name: c\n  context: {{cluster: c, user: u}}\n\
+                 users:\n- name: u\n  user:\n    {user}\n"
+            );
+            std::fs::write(&path, text).unwrap();
+            if let Err(error) = client(with(path.to_str())).await {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                assert!(
+                    !error.contains("s3cr3t") && error.lines().count() == 1,
+                    "{error}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn of_several_kubeconfigs_some_may_be_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let broken = folder.path().join("broken");
+        std::fs::write(&broken, "clusters: 5").unwrap();
+        let paths = format!("/missing:{}", broken.display());
+        let error = client(with(Some(&paths))).await.err().unwrap().to_string();
+        assert!(error.contains("line 1"), "{error}");
     }
 
     #[tokio::test]

@@ -1,40 +1,50 @@
 //! One connection: TLS, HTTP/1.1 or HTTP/2, and an end when it carries nothing.
 
+mod activity;
+
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use activity::{Active, Activity, Heard};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::routes::Routes;
 
 /// How long a handshake may take, and a request's head: who is slower holds a connection for nothing.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may carry no request; the API server keeps its own for the next one.
+/// How long a connection may carry no request. API servers keep theirs for 90 s, and whoever is about to send must
+/// not find it closed: such a request is lost and not sent again.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(3);
+/// How long, once the process ends, a new connection may take to bring the request it was made for.
+const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(1);
 /// How long a client may take to say goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often an HTTP/2 client is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long accepting rests when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often it is said that accepting fails.
+const SAY_AGAIN: Duration = Duration::from_mins(1);
 
 /// The next connection; failures to accept pass.
 pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
+    let mut said: Option<Instant> = None;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -43,7 +53,10 @@ pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
                 return stream;
             }
             Err(error) => {
-                debug!(%error, "cannot accept a connection");
+                if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
+                    warn!(%error, "cannot accept connections; trying again");
+                    said = Some(Instant::now());
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -77,18 +90,19 @@ where
         let activity = Arc::clone(&activity);
         service_fn(move |request| respond(Arc::clone(&routes), request, Activity::begin(&activity)))
     };
-    let io = TokioIo::new(stream);
     if is_http2 {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
-            .serve_connection(io, service);
+            .serve_connection(TokioIo::new(stream), service);
         converse(connection, &activity, ending).await;
     } else {
+        // hyper's own limit for heads begins when the answer before it ends, and would end idle connections with it.
+        let stream = Heard::new(stream, Arc::clone(&activity));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(io, service);
+            .header_read_timeout(None)
+            .serve_connection(TokioIo::new(stream), service);
         converse(connection, &activity, ending).await;
     }
 }
@@ -98,7 +112,15 @@ async fn respond(
     request: Request<Incoming>,
     _active: Active,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    Ok(routes.answer(request).await)
+    let is_http1 = request.version() <= Version::HTTP_11;
+    let mut response = routes.answer(request).await;
+    if is_http1 && routes.admin.readiness.is_ending() {
+        // The client makes its next connection elsewhere, before this one has to be closed under it.
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 async fn converse<C>(connection: C, activity: &Activity, mut ending: watch::Receiver<bool>)
@@ -107,13 +129,22 @@ where
     C::Error: std::fmt::Display,
 {
     let mut connection = pin!(connection);
+    let over = async {
+        told(&mut ending).await;
+        activity.first_request(FIRST_REQUEST_GRACE).await;
+    };
+    // The connection goes first: a request that has arrived is taken up before anything is closed.
     tokio::select! {
+        biased;
         result = &mut connection => return log(result),
-        () = told(&mut ending) => {
+        () = over => {
             connection.as_mut().graceful_shutdown();
             return log(connection.await);
         }
         () = activity.idle_for_too_long() => {}
+    }
+    if activity.is_in_head() {
+        return debug!("a request's head did not come in time");
     }
     connection.as_mut().graceful_shutdown();
     if let Ok(result) = timeout(GOODBYE_TIMEOUT, connection).await {
@@ -132,64 +163,6 @@ pub(crate) async fn told(ending: &mut watch::Receiver<bool>) {
 fn log(result: Result<(), impl std::fmt::Display>) {
     if let Err(error) = result {
         debug!(%error, "a connection ended badly");
-    }
-}
-
-/// What a connection carries, and since when it carries nothing.
-#[derive(Debug)]
-struct Activity(Mutex<Carries>);
-
-#[derive(Clone, Copy, Debug)]
-struct Carries {
-    requests: usize,
-    closes_at: Instant,
-}
-
-/// A request on its way.
-#[derive(Debug)]
-struct Active(Arc<Activity>);
-
-impl Activity {
-    /// The first request has to come as soon as a head: HTTP/2 by itself would wait for it for ever.
-    fn new() -> Self {
-        Self(Mutex::new(Carries {
-            requests: 0,
-            closes_at: Instant::now() + HEAD_TIMEOUT,
-        }))
-    }
-
-    fn begin(this: &Arc<Self>) -> Active {
-        this.update(|carries| carries.requests += 1);
-        Active(Arc::clone(this))
-    }
-
-    async fn idle_for_too_long(&self) {
-        loop {
-            let Carries {
-                requests,
-                closes_at,
-            } = self.update(|carries| *carries);
-            if requests > 0 {
-                sleep(IDLE_TIMEOUT).await;
-            } else if closes_at > Instant::now() {
-                sleep_until(closes_at).await;
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn update<T>(&self, change: impl FnOnce(&mut Carries) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        self.0.update(|carries| {
-            carries.requests -= 1;
-            carries.closes_at = Instant::now() + IDLE_TIMEOUT;
-        });
     }
 }
 
@@ -237,24 +210,81 @@ mod tests {
         assert!(start.elapsed() <= HEAD_TIMEOUT + Duration::from_millis(10));
     }
 
-    async fn closes_within(activity: &Activity, time: Duration) -> bool {
-        timeout(time, activity.idle_for_too_long()).await.is_ok()
+    const GET: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    /// Reads until an answer with a body of `ok` has come, or the connection is closed.
+    async fn is_answered(client: &mut (impl AsyncRead + Unpin)) -> bool {
+        let mut text = Vec::new();
+        while !text.ends_with(b"ok") {
+            if client.read_buf(&mut text).await.unwrap_or(0) == 0 {
+                return false;
+            }
+        }
+        true
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_without_a_first_request_is_closed_as_soon_as_a_slow_head() {
-        let activity = Activity::new();
-        assert!(!closes_within(&activity, HEAD_TIMEOUT * 99 / 100).await);
-        assert!(closes_within(&activity, Duration::from_secs(2)).await);
+    async fn a_connection_is_kept_for_the_next_request_longer_than_for_a_slow_head() {
+        let (mut client, server) = duplex(4096);
+        let (_end, ending) = watch::channel(false);
+        tokio::spawn(speak(server, false, Arc::new(routes()), ending));
+        for _ in 0..3 {
+            client.write_all(GET).await.unwrap();
+            assert!(is_answered(&mut client).await);
+            sleep(IDLE_TIMEOUT * 9 / 10).await;
+        }
+        client.write_all(&GET[..10]).await.unwrap();
+        let start = Instant::now();
+        assert!(!is_answered(&mut client).await);
+        assert!(start.elapsed() <= HEAD_TIMEOUT + Duration::from_millis(10));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_is_not_idle_while_it_carries_a_request() {
-        let activity = Arc::new(Activity::new());
-        let active = Activity::begin(&activity);
-        assert!(!closes_within(&activity, IDLE_TIMEOUT * 5).await);
-        drop(active);
-        assert!(!closes_within(&activity, IDLE_TIMEOUT * 99 / 100).await);
-        assert!(closes_within(&activity, Duration::from_secs(2)).await);
+    async fn a_request_that_has_arrived_is_answered_at_the_end() {
+        for round in 0..200 {
+            let (mut client, server) = duplex(4096);
+            let (end, ending) = watch::channel(false);
+            let is_kept = round % 2 == 0;
+            if is_kept {
+                tokio::spawn(speak(server, false, Arc::new(routes()), ending));
+                client.write_all(GET).await.unwrap();
+                assert!(is_answered(&mut client).await);
+                client.write_all(GET).await.unwrap();
+                end.send_replace(true);
+            } else {
+                client.write_all(GET).await.unwrap();
+                end.send_replace(true);
+                tokio::spawn(speak(server, false, Arc::new(routes()), ending));
+            }
+            assert!(is_answered(&mut client).await, "round {round}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_connection_may_bring_its_request_at_the_end() {
+        let (mut client, server) = duplex(4096);
+        let (end, ending) = watch::channel(false);
+        end.send_replace(true);
+        tokio::spawn(speak(server, false, Arc::new(routes()), ending));
+        sleep(FIRST_REQUEST_GRACE / 2).await;
+        client.write_all(GET).await.unwrap();
+        assert!(is_answered(&mut client).await);
+        assert!(!is_answered(&mut client).await, "closed after its answer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_ending_an_answer_sends_its_client_elsewhere() {
+        let (mut client, server) = duplex(4096);
+        let (_end, ending) = watch::channel(false);
+        let routes = Arc::new(routes());
+        routes.admin.readiness.end();
+        tokio::spawn(speak(server, false, routes, ending));
+        client.write_all(GET).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(
+            answer.to_lowercase().contains("connection: close"),
+            "{answer}"
+        );
     }
 }

@@ -13,9 +13,9 @@ struct State {
     ending: bool,
 }
 
-/// Something that is awaited; it is there when this is dropped.
-#[must_use = "what is dropped at once is not waited for"]
-#[derive(Debug)]
+/// Something that is awaited until it says that it is there; dropped without that, it is awaited for ever.
+#[must_use = "what is dropped never comes"]
+#[derive(Clone, Debug)]
 pub struct Awaited {
     readiness: Readiness,
     what: &'static str,
@@ -45,6 +45,11 @@ impl Readiness {
         self.lock().ending = true;
     }
 
+    /// Whether the process is about to end.
+    pub fn is_ending(&self) -> bool {
+        self.lock().ending
+    }
+
     /// Whether traffic should come, and if not, why.
     pub fn check(&self) -> Result<(), NotReady> {
         let state = self.lock();
@@ -62,12 +67,16 @@ impl Readiness {
     }
 }
 
-impl Drop for Awaited {
-    fn drop(&mut self) {
+impl Awaited {
+    /// It is there; saying so again changes nothing.
+    pub fn arrived(&self) {
         let mut state = self.readiness.lock();
-        if let Some(at) = state.awaited.iter().position(|what| *what == self.what) {
-            state.awaited.remove(at);
-        }
+        state.awaited.retain(|what| *what != self.what);
+    }
+
+    /// Whether it still is awaited.
+    pub fn is_missing(&self) -> bool {
+        self.readiness.lock().awaited.contains(&self.what)
     }
 }
 
@@ -89,12 +98,21 @@ mod tests {
         let readiness = Readiness::default();
         let one = readiness.awaits("one");
         let two = readiness.awaits("two");
-        drop(one);
+        one.arrived();
         let not_ready = readiness.check().unwrap_err();
         assert_eq!(not_ready.to_string(), "waiting for two");
-        drop(two);
+        two.arrived();
+        two.arrived();
         assert_eq!(readiness.check(), Ok(()));
         readiness.end();
+        assert!(readiness.is_ending());
         assert_eq!(readiness.check(), Err(NotReady::Ending));
+    }
+
+    #[test]
+    fn what_goes_without_having_come_is_awaited_on() {
+        let readiness = Readiness::default();
+        drop(readiness.awaits("one"));
+        assert!(readiness.check().is_err());
     }
 }

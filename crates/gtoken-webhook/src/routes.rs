@@ -86,18 +86,13 @@ impl Routes {
                 "the content type is application/json",
             );
         }
-        let deadline = (start + budget(request.uri().query())).into();
-        let read = timeout_at(deadline, body::read(request.into_body())).await;
-        let body = match read {
-            Ok(Ok(body)) => body,
-            Ok(Err(unread)) => return self.unread(&unread, start),
-            Err(_) => return self.unread(&Unread::TooSlow, start),
-        };
-        let admission = timeout_at(deadline, self.admitter.admit(&body)).await;
-        respond(admission.unwrap_or_else(|_| {
-            self.refuse("timed-out", Answered::Unavailable, start);
-            Admission::Unknown("the review's time is over".to_owned())
-        }))
+        let deadline = start + budget(request.uri().query());
+        let read = timeout_at(deadline.into(), body::read(request.into_body())).await;
+        match read {
+            Ok(Ok(body)) => respond(self.admitter.admit(&body, deadline).await),
+            Ok(Err(unread)) => self.unread(&unread, start),
+            Err(_) => self.unread(&Unread::TooSlow, start),
+        }
     }
 
     fn unread(&self, unread: &Unread, start: Instant) -> Response<Full<Bytes>> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use futures_util::FutureExt as _;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -53,7 +54,7 @@ impl ServeArgs {
     /// Loads the certificate and opens the port.
     pub async fn bind(&self) -> Result<Bound, CannotServe> {
         let certified = certs::files::load(&self.tls_cert_file, &self.tls_private_key_file)?;
-        let tls = certs::server_config(Leaf::new(certified))?;
+        let tls = certs::server_config(Leaf::new(certified)).map_err(CannotServe::Tls)?;
         let listener = self.listen_address.bind().await?;
         let address = listener.local_addr().map_err(CannotServe::Address)?;
         Ok(Bound {
@@ -75,13 +76,19 @@ impl Bound {
         let acceptor = TlsAcceptor::from(self.tls);
         // Every connection holds a receiver, so that the sender sees the last one go.
         let (closing, closed) = watch::channel(false);
-        loop {
-            let stream = tokio::select! {
-                stream = connection::accept(&self.listener) => stream,
-                () = connection::told(&mut ending) => break,
-            };
+        let serve = |stream| {
             let (acceptor, routes) = (acceptor.clone(), Arc::clone(&routes));
             tokio::spawn(connection::serve(stream, acceptor, routes, closed.clone()));
+        };
+        loop {
+            tokio::select! {
+                stream = connection::accept(&self.listener) => serve(stream),
+                () = connection::told(&mut ending) => break,
+            }
+        }
+        // Whoever has connected already would see the listener's end as a reset.
+        while let Some(stream) = connection::accept(&self.listener).now_or_never() {
+            serve(stream);
         }
         drop((self.listener, closed));
         closing.send_replace(true);
@@ -99,7 +106,7 @@ impl Bound {
 pub enum CannotServe {
     /// The system does not tell which port it opened.
     #[error("cannot read the address of the port that was opened: {0}")]
-    Address(#[source] std::io::Error),
+    Address(std::io::Error),
     /// The certificate's files.
     #[error(transparent)]
     Certificate(#[from] CannotLoad),
@@ -108,5 +115,5 @@ pub enum CannotServe {
     Listen(#[from] CannotListen),
     /// The TLS library refuses its configuration.
     #[error("cannot set up TLS: {0}")]
-    Tls(#[from] rustls::Error),
+    Tls(rustls::Error),
 }

@@ -39,7 +39,7 @@ pub(crate) fn accounts(metrics: Arc<Metrics>) -> Arc<Accounts> {
             let binding = role.map_or(Err(Unbound::NoRole), |role| {
                 Binding::parse(|annotation| (annotation == ROLE_ARN).then_some(role))
             });
-            listing.add(Key::new("team-a", name).unwrap(), binding);
+            listing.add(Key::new("team-a", name).unwrap(), binding, false);
         }
         index.reset(listing, Instant::now());
     });

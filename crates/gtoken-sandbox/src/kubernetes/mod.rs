@@ -140,6 +140,13 @@ impl Kubernetes {
         self.state.lock().store.compact();
     }
 
+    /// Comes back empty and with revisions from the beginning, as after the restore of an old backup.
+    pub fn rewind(&self) {
+        let mut state = self.state.lock();
+        state.store = Store::new();
+        state.watches.close();
+    }
+
     /// Ends every open watch, cleanly, as the end of its time would.
     pub fn close_watches(&self) {
         self.state.lock().watches.close();

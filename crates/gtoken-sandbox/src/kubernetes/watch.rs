@@ -200,7 +200,11 @@ impl Watch {
             return;
         }
         if self.hears == Hears::Everything {
-            self.told = self.told.max(revision);
+            if revision < self.told {
+                // The watch is from a revision still to come: nothing older is told, bookmarks included.
+                return;
+            }
+            self.told = revision;
         }
         self.send(Message::Bookmark {
             revision: self.told,

@@ -3,9 +3,11 @@
 //! Typed objects with their managed fields would take a hundred times the memory while they are read.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use futures_util::Stream;
 use gtoken_inject::{Binding, Unbound};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use kube::api::{GetParams, ListParams, Request, WatchEvent, WatchParams};
 use kube::core::request;
@@ -30,6 +32,8 @@ struct Metadata {
     #[serde(default)]
     resource_version: String,
     #[serde(default)]
+    creation_timestamp: Option<Time>,
+    #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
 }
 
@@ -43,6 +47,13 @@ impl ServiceAccount {
     pub fn binding(&self) -> Result<Binding, Unbound> {
         let annotations = self.metadata.annotations.as_ref();
         Binding::parse(|name| annotations?.get(name).map(String::as_str))
+    }
+
+    /// Whether it was created less than `age` ago, or in what a slow clock takes for the future.
+    pub(super) fn is_younger_than(&self, age: Duration, now: SystemTime) -> bool {
+        let created = self.metadata.creation_timestamp.as_ref();
+        let elapsed = created.map(|created| now.duration_since(SystemTime::from(created.0)));
+        elapsed.is_some_and(|elapsed| elapsed.map_or(true, |elapsed| elapsed < age))
     }
 
     /// Its version, from which a watch may go on.

@@ -50,9 +50,11 @@ pub struct AccountIndex {
     without_role: Hashes,
     no_role: Arc<Unbound>,
     hasher: RandomState,
-    /// When the hashes in `without_role` were first seen, oldest first, for as long as that matters.
-    fresh: VecDeque<(Instant, u64)>,
-    listed: Option<Instant>,
+    /// When hashes in `without_role` were first seen, for as long as that matters.
+    fresh: HashMap<u64, Instant, BuildHasherDefault<AsItIs>>,
+    /// The same, oldest first.
+    fresh_in_order: VecDeque<(Instant, u64)>,
+    has_listed: bool,
     heard: Option<Instant>,
 }
 
@@ -61,6 +63,8 @@ pub struct AccountIndex {
 pub struct Listing {
     with_role: HashMap<Key, WithRole>,
     without_role: Hashes,
+    /// Those of `without_role` that were created just now.
+    new: Vec<u64>,
     hasher: RandomState,
 }
 
@@ -95,8 +99,9 @@ impl AccountIndex {
             without_role: Hashes::default(),
             no_role: Arc::new(Unbound::NoRole),
             hasher: RandomState::new(),
-            fresh: VecDeque::new(),
-            listed: None,
+            fresh: HashMap::default(),
+            fresh_in_order: VecDeque::new(),
+            has_listed: false,
             heard: None,
         }
     }
@@ -106,19 +111,27 @@ impl AccountIndex {
         Listing {
             with_role: HashMap::new(),
             without_role: Hashes::default(),
+            new: Vec::new(),
             hasher: self.hasher.clone(),
         }
     }
 
     /// Replaces everything by a complete list.
     pub fn reset(&mut self, listing: Listing, now: Instant) {
-        self.heard = Some(now);
-        if self.listed.is_none() {
-            // All of the first list is fresh, which one instant says for all of it.
-            self.listed = Some(now);
+        self.heard(now);
+        // At the first list everything is unseen; what was created long ago is settled all the same.
+        let is_first = !std::mem::replace(&mut self.has_listed, true);
+        let unseen: Vec<u64> = if is_first {
+            listing.new
         } else {
-            let new = listing.without_role.difference(&self.without_role);
-            self.fresh.extend(new.map(|hash| (now, *hash)));
+            listing
+                .without_role
+                .difference(&self.without_role)
+                .copied()
+                .collect()
+        };
+        for hash in unseen {
+            self.note_fresh(hash, now);
         }
         self.with_role = listing.with_role;
         self.without_role = listing.without_role;
@@ -131,7 +144,7 @@ impl AccountIndex {
         if binding == Err(Unbound::NoRole) {
             let had_role = self.with_role.remove(&key).is_some();
             if self.without_role.insert(hash) && !had_role {
-                self.fresh.push_back((now, hash));
+                self.note_fresh(hash, now);
             }
         } else {
             self.without_role.remove(&hash);
@@ -149,13 +162,21 @@ impl AccountIndex {
     /// Notes that something came over the watch, if only a bookmark.
     pub fn heard(&mut self, now: Instant) {
         self.heard = Some(now);
-        while self
-            .fresh
-            .front()
-            .is_some_and(|(seen, _)| now.duration_since(*seen) >= self.doubt.fresh)
-        {
-            self.fresh.pop_front();
+        while let Some((seen, hash)) = self.fresh_in_order.front().copied() {
+            if now.duration_since(seen) < self.doubt.fresh {
+                break;
+            }
+            self.fresh_in_order.pop_front();
+            // It may have been created anew since.
+            if self.fresh.get(&hash) == Some(&seen) {
+                self.fresh.remove(&hash);
+            }
         }
+    }
+
+    fn note_fresh(&mut self, hash: u64, now: Instant) {
+        self.fresh.insert(hash, now);
+        self.fresh_in_order.push_back((now, hash));
     }
 
     /// What is known of a ServiceAccount.
@@ -184,12 +205,9 @@ impl AccountIndex {
     }
 
     fn lookup_without_role(&self, hash: u64, now: Instant) -> Lookup {
-        let is_recent = |seen: Instant| now.duration_since(seen) < self.doubt.fresh;
-        let is_fresh = || {
-            let seen = self.fresh.iter().rev().find(|(_, fresh)| *fresh == hash);
-            self.listed.is_none_or(is_recent) || seen.is_some_and(|(seen, _)| is_recent(*seen))
-        };
-        if !self.without_role.contains(&hash) || self.is_silent(now) || is_fresh() {
+        let seen = self.fresh.get(&hash);
+        let is_fresh = seen.is_some_and(|seen| now.duration_since(*seen) < self.doubt.fresh);
+        if !self.without_role.contains(&hash) || self.is_silent(now) || is_fresh {
             return Lookup::Unknown;
         }
         Lookup::Unbound(Arc::clone(&self.no_role))
@@ -202,10 +220,14 @@ impl AccountIndex {
 }
 
 impl Listing {
-    /// Adds a ServiceAccount of the list.
-    pub fn add(&mut self, key: Key, binding: Result<Binding, Unbound>) {
+    /// Adds a ServiceAccount of the list, which may have been created just now.
+    pub fn add(&mut self, key: Key, binding: Result<Binding, Unbound>, is_new: bool) {
         if binding == Err(Unbound::NoRole) {
-            self.without_role.insert(self.hasher.hash_one(&key));
+            let hash = self.hasher.hash_one(&key);
+            self.without_role.insert(hash);
+            if is_new {
+                self.new.push(hash);
+            }
         } else {
             self.with_role.insert(key, shared(binding));
         }

@@ -39,6 +39,9 @@ pub enum Unknown {
         "cannot read the ServiceAccount: {GETS_PER_SECOND} have been asked for within a second"
     )]
     OverLimit,
+    /// The review has no time left to wait for it.
+    #[error("cannot read the ServiceAccount within the time that the review has left")]
+    OutOfTime,
     /// The GET took too long.
     #[error("cannot read the ServiceAccount: the API server did not answer within {GET_TIMEOUT:?}")]
     TimedOut,
@@ -49,6 +52,7 @@ impl Unknown {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Failed(_) => "get-failed",
+            Self::OutOfTime => "get-out-of-time",
             Self::OverLimit => "get-over-limit",
             Self::TimedOut => "get-timed-out",
         }
@@ -105,11 +109,17 @@ impl Accounts {
             self.metrics.lookup("index");
             return Ok(answer);
         }
-        if let Some(unbound) = lock(&self.recent).answer(&key, now) {
+        let recent = lock(&self.recent).answer(&key, now);
+        if let Some(unbound) = recent.filter(|_| !confirm) {
             self.metrics.lookup("recent");
             return Ok(Err(unbound));
         }
-        let result = self.ask_together(key).await;
+        let result = if confirm {
+            // What was asked before this pod came may have been answered before the annotation.
+            self.ask(&key).await
+        } else {
+            self.ask_together(key).await
+        };
         self.metrics
             .lookup(result.as_ref().map_or_else(Unknown::label, |_| "get"));
         result

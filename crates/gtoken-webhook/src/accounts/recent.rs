@@ -36,7 +36,7 @@ impl Recent {
             self.answers
                 .retain(|_, (since, _)| now.duration_since(*since) < self.life);
         }
-        if self.answers.len() < MAX {
+        if self.answers.len() < MAX || self.answers.contains_key(&key) {
             self.answers.insert(key, (now, unbound));
         }
     }

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt as _;
 use kube::api::WatchEvent;
@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::Accounts;
 use super::api::{Page, ServiceAccount, describe};
+use super::index::Doubt;
 use crate::ready::Awaited;
 
 /// How long the API server may take for a page, or to accept a watch.
@@ -24,6 +25,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause: a watch that is back is not missed for longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// After so many failures in a row everything is read again: what the watch chokes on may come each time.
+const MOST_FAILURES: u32 = 3;
 
 /// Why a watch came to its end.
 #[derive(Debug)]
@@ -32,26 +35,28 @@ enum End {
     Closed,
     /// It broke, or was refused; what it had told is still true.
     Failed(String),
-    /// Its version is too old, or the server's own state failed: everything has to be read again.
+    /// Its version is too old, or from another history, or what came cannot be read: everything has to be read again.
     Gone(String),
-    /// Nothing came for too long.
+    /// Nothing came for too long: the server may have lost the history that the version is of, as after a restore.
     Silent,
 }
 
-/// Keeps the index of `accounts` in step; a watch that brings nothing for `silence` is opened anew.
-pub async fn run(accounts: Arc<Accounts>, silence: Duration, listed: Awaited) -> Infallible {
+/// Keeps the index of `accounts` in step; a watch that brings nothing for too long is begun anew.
+pub async fn run(accounts: Arc<Accounts>, doubt: Doubt, listed: &Awaited) -> Infallible {
     let mut pump = Pump {
         accounts,
-        silence,
+        silence: doubt.silence,
+        fresh: doubt.fresh,
         failures: 0,
+        heard: false,
         jitter: RandomState::new(),
     };
-    let mut listed = Some(listed);
     loop {
         match pump.list().await {
             Ok(version) => {
-                if listed.take().is_some() {
+                if listed.is_missing() {
                     info!(state = ?pump.accounts.state(), "ServiceAccounts are read");
+                    listed.arrived();
                 }
                 pump.follow(version).await;
             }
@@ -67,8 +72,11 @@ pub async fn run(accounts: Arc<Accounts>, silence: Duration, listed: Awaited) ->
 struct Pump {
     accounts: Arc<Accounts>,
     silence: Duration,
+    fresh: Duration,
     /// Failures in a row, which the next thing heard ends, or a watch that lasts.
     failures: u32,
+    /// Whether anything came over the watch that is open, or was open last.
+    heard: bool,
     jitter: RandomState,
 }
 
@@ -84,7 +92,8 @@ impl Pump {
             };
             for found in page.items {
                 if let Some(key) = found.key() {
-                    listing.add(key, found.binding());
+                    let is_new = found.is_younger_than(self.fresh, SystemTime::now());
+                    listing.add(key, found.binding(), is_new);
                 }
             }
             token = page.metadata.r#continue;
@@ -96,17 +105,17 @@ impl Pump {
         }
     }
 
-    /// Watches from a version on, anew as often as it takes, until the version is gone.
+    /// Watches from a version on, anew as often as it takes, until everything has to be read again.
     async fn follow(&mut self, mut version: String) {
         loop {
             let begun = Instant::now();
             let end = self.watch(&mut version).await;
-            if begun.elapsed() >= LONGEST_PAUSE {
+            if self.heard || begun.elapsed() >= LONGEST_PAUSE {
                 // It was open, or waited for, so long that opening the next at once is no haste.
                 self.failures = 0;
             }
             match end {
-                End::Closed if self.failures == 0 => {}
+                End::Closed if self.heard || begun.elapsed() >= LONGEST_PAUSE => {}
                 End::Closed => self.rest().await,
                 End::Failed(reason) => {
                     warn!(
@@ -122,17 +131,20 @@ impl Pump {
                     return self.rest().await;
                 }
                 End::Silent => {
-                    warn!(silence = ?self.silence, "nothing came over the watch of ServiceAccounts; opening it anew");
+                    warn!(silence = ?self.silence, "nothing came over the watch of ServiceAccounts; reading them anew");
                     self.accounts.metrics().watch_restart("silent");
+                    return;
                 }
+            }
+            if self.failures >= MOST_FAILURES {
+                return;
             }
         }
     }
 
     /// Takes in changes until the watch ends; `version` is that of the last one.
     async fn watch(&mut self, version: &mut String) -> End {
-        // Something heard takes it back: a watch that ends before anything came is a failure.
-        self.failures += 1;
+        self.heard = false;
         let opened = timeout(ANSWER_TIMEOUT, self.accounts.api().changes(version)).await;
         let changes = match opened {
             Ok(Ok(changes)) => changes,
@@ -178,7 +190,7 @@ impl Pump {
                 return Err(End::Gone(describe(&kube::Error::Api(status))));
             }
         };
-        self.failures = 0;
+        self.heard = true;
         Ok(version)
     }
 
@@ -192,8 +204,10 @@ impl Pump {
 fn end_by(error: &kube::Error) -> End {
     let reason = describe(error);
     match error {
-        // 410: history no longer reaches back to it; 400: it is from another history, as after a restore of etcd.
+        // 410: history no longer reaches back to it; 400: it is no version of this server.
         kube::Error::Api(status) if [400, 410].contains(&status.code) => End::Gone(reason),
+        // The same event would come from the same version again.
+        kube::Error::SerdeError(_) => End::Gone(reason),
         _ => End::Failed(reason),
     }
 }

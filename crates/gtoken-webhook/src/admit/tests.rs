@@ -7,8 +7,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::testing::{review, routes};
 
+/// Far enough for anything that is answered at all.
+fn soon() -> Instant {
+    Instant::now() + std::time::Duration::from_secs(10)
+}
+
 async fn admit(admitter: &Admitter, review: &Value) -> Value {
-    match admitter.admit(review.to_string().as_bytes()).await {
+    match admitter.admit(review.to_string().as_bytes(), soon()).await {
         Admission::Answer(json) => serde_json::from_slice(&json).unwrap(),
         other => panic!("{other:?}"),
     }
@@ -50,7 +55,7 @@ async fn a_malformed_role_is_told_with_annotation_and_value() {
 async fn what_cannot_be_known_is_unavailable_and_not_a_refusal() {
     let admitter = routes().admitter;
     let body = review("unseen").to_string();
-    let admission = admitter.admit(body.as_bytes()).await;
+    let admission = admitter.admit(body.as_bytes(), soon()).await;
     assert_eq!(admission.status(), StatusCode::SERVICE_UNAVAILABLE);
     let metrics = admitter.metrics.encode(&admitter.accounts.state());
     let line = r#"gtoken_webhook_reviews_total{outcome="get-failed",answer="unavailable"} 1"#;
@@ -63,7 +68,7 @@ async fn a_pod_that_must_be_injected_is_not_rejected_without_a_confirming_get() 
     for service_account in ["plain", "malformed"] {
         let mut review = review(service_account);
         review["request"]["object"]["metadata"]["labels"] = json!({"amazonaws.com/inject": "true"});
-        let admission = admitter.admit(review.to_string().as_bytes()).await;
+        let admission = admitter.admit(review.to_string().as_bytes(), soon()).await;
         assert!(matches!(admission, Admission::Unknown(_)), "{admission:?}");
     }
 }
@@ -108,7 +113,7 @@ fn admission_never_exits_or_panics_on_any_bytes() {
     let noise = proptest::collection::vec(any::<u8>(), 0..200);
     let bodies = prop_oneof![1 => noise, 3 => mangled()];
     let result = TestRunner::new(Config::with_cases(2_000)).run(&bodies, |body| {
-        if let Admission::Answer(json) = runtime.block_on(admitter.admit(&body)) {
+        if let Admission::Answer(json) = runtime.block_on(admitter.admit(&body, soon())) {
             let answer: Value = serde_json::from_slice(&json).unwrap();
             // None of these pods is labelled, so none may be rejected.
             prop_assert_eq!(&answer["response"]["allowed"], &json!(true));

@@ -9,14 +9,18 @@ use rustls::sign::CertifiedKey;
 
 /// Reads a certificate chain, the leaf first, and the leaf's key.
 pub fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CannotLoad> {
-    let chain = parse_chain(&read(certificate)?).map_err(|problem| CannotLoad::Certificate {
-        path: certificate.to_owned(),
-        problem,
+    let chain = parse_chain(&read("--tls-cert-file", certificate)?).map_err(|problem| {
+        CannotLoad::Certificate {
+            path: certificate.to_owned(),
+            problem,
+        }
     })?;
-    let parsed = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|problem| CannotLoad::Key {
-        path: key.to_owned(),
-        problem,
-    })?;
+    let parsed = PrivateKeyDer::from_pem_slice(&read("--tls-private-key-file", key)?).map_err(
+        |problem| CannotLoad::Key {
+            path: key.to_owned(),
+            problem,
+        },
+    )?;
     CertifiedKey::from_der(chain, parsed, &super::provider()).map_err(|problem| CannotLoad::Pair {
         certificate: certificate.to_owned(),
         key: key.to_owned(),
@@ -24,10 +28,11 @@ pub fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CannotLoad> 
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, CannotLoad> {
-    std::fs::read(path).map_err(|source| CannotLoad::Read {
+fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, CannotLoad> {
+    std::fs::read(path).map_err(|reason| CannotLoad::Read {
+        flag,
         path: path.to_owned(),
-        source,
+        reason,
     })
 }
 
@@ -73,12 +78,14 @@ pub enum CannotLoad {
         problem: rustls::Error,
     },
     /// A file cannot be read.
-    #[error("cannot read {path}: {source}", path = path.display())]
+    #[error("cannot read {flag} {path}: {reason}; is the Secret mounted there?", path = path.display())]
     Read {
+        /// The flag that names it.
+        flag: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
@@ -148,7 +155,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .starts_with("cannot read /nowhere/tls.crt: "),
+                .starts_with("cannot read --tls-cert-file /nowhere/tls.crt: "),
             "{error}"
         );
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::pin;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
 
@@ -41,7 +41,7 @@ where
     B::Error: fmt::Display,
 {
     let mut body = pin!(body);
-    let mut chunks: Vec<Bytes> = Vec::new();
+    let mut whole = Whole::default();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Unread::Broken(error.to_string()))?;
@@ -50,19 +50,77 @@ where
         };
         length += chunk.len();
         if length <= MAX_BODY {
-            chunks.push(chunk);
+            whole.push(chunk);
         } else if length <= MAX_DISCARDED {
-            chunks.clear();
+            whole = Whole::default();
         } else {
             break;
         }
     }
     if length > MAX_BODY {
-        return Err(Unread::TooLarge);
+        Err(Unread::TooLarge)
+    } else {
+        Ok(whole.into_bytes())
     }
-    // Most reviews come in one piece.
-    match <[Bytes; 1]>::try_from(chunks) {
-        Ok([chunk]) => Ok(chunk),
-        Err(chunks) => Ok(chunks.concat().into()),
+}
+
+/// What has come of a body. Most reviews come in one piece, which is not copied; pieces are, since many small ones
+/// would each take more memory than they hold.
+#[derive(Debug, Default)]
+struct Whole {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Whole {
+    fn push(&mut self, chunk: Bytes) {
+        if self.all.is_empty() && self.first.is_empty() {
+            self.first = chunk;
+        } else {
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+            self.all.extend_from_slice(&chunk);
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.all.is_empty() {
+            self.first
+        } else {
+            self.all.freeze()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+
+    use super::*;
+
+    async fn read_chunks(chunks: Vec<&'static [u8]>) -> Result<Bytes, Unread> {
+        let frames = chunks
+            .iter()
+            .map(|chunk| Ok::<_, String>(Frame::data(Bytes::from_static(chunk))));
+        read(StreamBody::new(stream::iter(frames.collect::<Vec<_>>()))).await
+    }
+
+    #[tokio::test]
+    async fn pieces_make_the_whole() {
+        assert_eq!(read_chunks(vec![]).await.unwrap(), "");
+        assert_eq!(read_chunks(vec![b"a"]).await.unwrap(), "a");
+        assert_eq!(
+            read_chunks(vec![b"", b"a", b"", b"b", b"c"]).await.unwrap(),
+            "abc"
+        );
+    }
+
+    #[test]
+    fn one_piece_is_not_copied() {
+        let mut whole = Whole::default();
+        let only = Bytes::from(vec![1, 2, 3]);
+        whole.push(only.clone());
+        assert_eq!(whole.into_bytes().as_ptr(), only.as_ptr());
     }
 }

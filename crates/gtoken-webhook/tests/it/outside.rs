@@ -1,11 +1,11 @@
 //! The API server in trouble: each trouble is survived, answered as designed, and counted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gtoken_sandbox::kubernetes::Fault;
 use serde_json::json;
 
-use crate::harness::{ROLE, Webhook, awaited, put_role};
+use crate::harness::{ROLE, Webhook, answer, awaited, put_role};
 use crate::reviews::{review, role, stored};
 
 /// A pod of a ServiceAccount that has to be asked for meets a fault: 503 asks the API server to try again, and after it all is well.
@@ -123,11 +123,60 @@ fn a_failure_outside_us_degrades_as_configured_and_is_counted() {
 fn a_get_that_fails_is_asked_no_more_than_twenty_times_a_second() {
     let webhook = Webhook::start();
     webhook.kubernetes().play(Fault::GetError);
-    let mut answers = (0..60).map(|number| webhook.post(&review(&format!("unseen-{number}"))));
+    let begun = Instant::now();
+    let mut answers = (0..100).map(|number| webhook.post(&review(&format!("unseen-{number}"))));
     assert!(answers.all(|answer| answer.status == 503));
-    let metrics = webhook.get("/metrics").body;
-    assert!(
-        metrics.contains(r#"gtoken_webhook_lookups_total{outcome="get-over-limit"}"#),
-        "{metrics}"
+    // Twenty at once, and from then on as many as the time that has passed allows.
+    let most = 21 + begun.elapsed().as_millis() / 50;
+    let asked = gets(&webhook, "/unseen-") as u128;
+    assert!((20..=most).contains(&asked), "{asked} of at most {most}");
+}
+
+/// How many single ServiceAccounts were asked for whose path holds `part`.
+fn gets(webhook: &Webhook, part: &str) -> usize {
+    let asked = webhook.kubernetes().requests();
+    asked
+        .iter()
+        .filter(|request| request.path.contains(part))
+        .count()
+}
+
+#[test]
+fn a_review_is_answered_within_its_own_time() {
+    let webhook = Webhook::start();
+    webhook
+        .kubernetes()
+        .play(Fault::GetSlow(Duration::from_secs(5)));
+    let body = review("unseen").to_string();
+    let request = webhook.agent().post(webhook.url("/pods?timeout=300ms"));
+    let answer = answer(request.content_type("application/json").send(body));
+    assert_eq!(
+        (answer.status, answer.retry_after.as_deref()),
+        (503, Some("1"))
     );
+    webhook.assert_counted(
+        r#"gtoken_webhook_reviews_total{outcome="get-out-of-time",answer="unavailable"} 1"#,
+    );
+}
+
+#[test]
+fn a_service_account_that_is_not_there_is_asked_for_once_in_a_while() {
+    let webhook = Webhook::start();
+    for _ in 0..5 {
+        webhook.review(&review("absent"));
+    }
+    webhook.assert_counted(r#"gtoken_webhook_lookups_total{outcome="recent"}"#);
+    assert!(gets(&webhook, "/absent") < 5);
+}
+
+#[test]
+fn a_pod_is_denied_only_after_a_get_of_its_own() {
+    let webhook = Webhook::start();
+    webhook.kubernetes().play(Fault::RadioSilence);
+    let mut labelled = review("plain");
+    labelled["request"]["object"]["metadata"]["labels"] = json!({"amazonaws.com/inject": "true"});
+    assert_eq!(webhook.review(&labelled)["allowed"], json!(false));
+    put_role(webhook.kubernetes(), "plain", ROLE);
+    let response = webhook.review(&labelled);
+    assert_eq!(role(&stored(&labelled, &response)), Some(ROLE));
 }

@@ -67,13 +67,13 @@ fn certificate_files_that_cannot_be_used_are_named() {
         (
             "/nowhere/tls.crt",
             "/nowhere/tls.key",
-            "cannot read /nowhere/tls.crt",
+            "cannot read --tls-cert-file /nowhere/tls.crt",
         ),
         (&empty, &other_key, "empty.crt holds no certificates"),
         (
             &certificate,
             "/nowhere/tls.key",
-            "cannot read /nowhere/tls.key",
+            "cannot read --tls-private-key-file /nowhere/tls.key",
         ),
         (&certificate, &other_key, "cannot be served together"),
     ] {

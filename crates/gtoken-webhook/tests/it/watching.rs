@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gtoken_sandbox::kubernetes::Fault;
+use gtoken_sandbox::kubernetes::{Fault, Kubernetes};
 use gtoken_sandbox::{Config, Sandbox};
 use gtoken_webhook::accounts::api::ServiceAccounts;
 use gtoken_webhook::accounts::index::{Doubt, Lookup};
@@ -12,6 +12,7 @@ use gtoken_webhook::accounts::{Accounts, Key, watch};
 use gtoken_webhook::cluster;
 use gtoken_webhook::metrics::Metrics;
 use gtoken_webhook::ready::Readiness;
+use tempfile::TempDir;
 
 use crate::harness::{ROLE, Webhook, awaited, file, put_role};
 use crate::reviews::{review, role, stored};
@@ -108,36 +109,101 @@ fn hundreds_of_service_accounts_are_read_page_by_page() {
     assert!(asked.iter().all(metadata), "{asked:?}");
 }
 
-/// The library, so that silence need not last 90 seconds.
-#[tokio::test]
-async fn a_watch_that_fell_silent_is_opened_anew() {
-    let sandbox = Sandbox::start(Config::default()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = file(folder.path(), "kubeconfig", &sandbox.kubeconfig());
-    let variable = |name: &str| (name == cluster::KUBECONFIG).then(|| OsString::from(&kubeconfig));
-    let client = cluster::client(variable).await.unwrap();
-    let metrics = Arc::new(Metrics::default());
-    let api = ServiceAccounts::new(client);
-    let accounts = Arc::new(Accounts::new(api, Doubt::default(), Arc::clone(&metrics)));
-    let readiness = Readiness::default();
-    let listed = readiness.awaits("the list");
-    let silence = Duration::from_millis(100);
-    tokio::spawn(watch::run(Arc::clone(&accounts), silence, listed));
+/// The library's own pump beside a sandbox, so that silence need not last 90 seconds.
+struct Pump {
+    sandbox: Sandbox,
+    accounts: Arc<Accounts>,
+    metrics: Arc<Metrics>,
+    _folder: TempDir,
+}
 
-    until(|| readiness.check().is_ok() && sandbox.kubernetes().open_watches() == 1).await;
-    sandbox.kubernetes().play(Fault::RadioSilence.times(1));
-    put_role(sandbox.kubernetes(), "reader", ROLE);
-    let key = Key::new("team-a", "reader").unwrap();
-    until(|| {
-        let found = accounts.update(|index| index.lookup(&key, Instant::now()));
-        matches!(found, Lookup::Bound(_))
-    })
-    .await;
-    let shown = metrics.encode(&accounts.state());
+impl Pump {
+    /// Follows a cluster that holds `team-a/reader`.
+    async fn start(silence: Duration) -> Self {
+        let sandbox = Sandbox::start(Config::default()).unwrap();
+        put_role(sandbox.kubernetes(), "reader", ROLE);
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = file(folder.path(), "kubeconfig", &sandbox.kubeconfig());
+        let variable =
+            |name: &str| (name == cluster::KUBECONFIG).then(|| OsString::from(&kubeconfig));
+        let client = cluster::client(variable).await.unwrap();
+        let metrics = Arc::new(Metrics::default());
+        let api = ServiceAccounts::new(client);
+        let accounts = Arc::new(Accounts::new(api, Doubt::default(), Arc::clone(&metrics)));
+        let readiness = Readiness::default();
+        let listed = readiness.awaits("the list");
+        let doubt = Doubt {
+            silence,
+            ..Doubt::default()
+        };
+        let watched = Arc::clone(&accounts);
+        tokio::spawn(async move { watch::run(watched, doubt, &listed).await });
+        let pump = Self {
+            sandbox,
+            accounts,
+            metrics,
+            _folder: folder,
+        };
+        until(|| readiness.check().is_ok() && pump.kubernetes().open_watches() == 1).await;
+        pump
+    }
+
+    fn kubernetes(&self) -> &Kubernetes {
+        self.sandbox.kubernetes()
+    }
+
+    /// Waits until the index has this role of `team-a/reader`.
+    async fn has_role(&self, role: &str) {
+        let key = Key::new("team-a", "reader").unwrap();
+        until(|| {
+            match self
+                .accounts
+                .update(|index| index.lookup(&key, Instant::now()))
+            {
+                Lookup::Bound(binding) => binding.role_arn.as_str() == role,
+                _ => false,
+            }
+        })
+        .await;
+    }
+
+    fn silence(&self) -> Duration {
+        self.accounts.state().silence.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn after_a_silent_watch_everything_is_read_anew() {
+    let pump = Pump::start(Duration::from_millis(100)).await;
+    pump.kubernetes().play(Fault::RadioSilence.times(1));
+    put_role(pump.kubernetes(), "reader", &numbered(2));
+    pump.has_role(&numbered(2)).await;
+    let shown = pump.metrics.encode(&pump.accounts.state());
     assert!(
         shown.contains(r#"watch_restarts_total{reason="silent"}"#),
         "{shown}"
     );
+}
+
+#[tokio::test]
+async fn a_cluster_restored_from_an_old_backup_is_followed() {
+    let pump = Pump::start(Duration::from_millis(200)).await;
+    for number in 0..20 {
+        put_role(pump.kubernetes(), "reader", &numbered(number));
+    }
+    pump.has_role(&numbered(19)).await;
+    pump.kubernetes().rewind();
+    put_role(pump.kubernetes(), "reader", &numbered(100));
+    pump.has_role(&numbered(100)).await;
+}
+
+#[tokio::test]
+async fn a_bookmark_alone_ends_silence() {
+    let pump = Pump::start(Duration::from_mins(1)).await;
+    let quiet = Duration::from_millis(200);
+    until(|| pump.silence() >= quiet).await;
+    pump.kubernetes().send_bookmark();
+    until(|| pump.silence() < quiet).await;
 }
 
 async fn until(mut is_there: impl FnMut() -> bool) {

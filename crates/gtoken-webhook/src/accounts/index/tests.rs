@@ -24,7 +24,7 @@ fn listed(entries: &[(&str, Result<Binding, Unbound>)]) -> (AccountIndex, Instan
     let mut index = AccountIndex::new(Doubt::default());
     let mut listing = index.listing();
     for (name, binding) in entries {
-        listing.add(key(name), binding.clone());
+        listing.add(key(name), binding.clone(), false);
     }
     index.reset(listing, start);
     let now = start + FRESH;
@@ -127,18 +127,21 @@ fn created_anew_it_is_fresh_again() {
 }
 
 #[test]
-fn the_first_list_is_fresh_and_of_a_later_one_what_is_new() {
+fn of_the_first_list_what_was_just_created_is_fresh_and_of_a_later_one_what_is_new() {
     let start = Instant::now();
     let mut index = AccountIndex::new(Doubt::default());
     let mut listing = index.listing();
-    listing.add(key("old"), no_role());
+    listing.add(key("old"), no_role(), false);
+    listing.add(key("young"), no_role(), true);
     index.reset(listing, start);
-    assert_eq!(index.lookup(&key("old"), start), Lookup::Unknown);
+    let settled = Lookup::Unbound(Arc::new(Unbound::NoRole));
+    assert_eq!(index.lookup(&key("old"), start), settled);
+    assert_eq!(index.lookup(&key("young"), start), Lookup::Unknown);
 
     let again = start + FRESH;
     let mut listing = index.listing();
-    listing.add(key("old"), no_role());
-    listing.add(key("new"), no_role());
+    listing.add(key("old"), no_role(), false);
+    listing.add(key("new"), no_role(), false);
     index.reset(listing, again);
     assert_eq!(
         index.lookup(&key("old"), again),
@@ -184,11 +187,11 @@ fn a_hundred_thousand_without_a_role_cost_a_hash_each() {
     let (mut index, now) = listed(&[]);
     let mut listing = index.listing();
     for number in 0..100_000 {
-        listing.add(key(&format!("plain-{number}")), no_role());
+        listing.add(key(&format!("plain-{number}")), no_role(), false);
     }
     index.reset(listing, now);
     assert_eq!(index.state(now).without_role, 100_000);
     assert_eq!(index.with_role.capacity(), 0);
     index.heard(now + FRESH);
-    assert!(index.fresh.is_empty());
+    assert!(index.fresh.is_empty() && index.fresh_in_order.is_empty());
 }
