@@ -41,7 +41,7 @@ impl Provider {
         keys: impl Fn() -> Option<Value> + Send + Sync + 'static,
     ) -> Self {
         Self {
-            issuer: issuer.trim_end_matches('/').to_owned(),
+            issuer: issuer.to_owned(),
             kind: Kind::Oidc {
                 account: account.to_owned(),
                 client_ids: client_ids.iter().map(ToString::to_string).collect(),
@@ -61,13 +61,11 @@ impl Provider {
 
     /// Whether tokens with this `iss` are this provider's, for a role of `account`.
     pub(crate) fn issues(&self, issuer: &str, account: &str) -> bool {
-        let ours = match &self.kind {
+        match &self.kind {
             // Google's tokens were long issued with the bare host.
-            Kind::Google => issuer == GOOGLE,
-            Kind::Oidc { account: of, .. } if of != account => return false,
-            Kind::Oidc { .. } => false,
-        };
-        ours || issuer.trim_end_matches('/') == self.issuer
+            Kind::Google => [GOOGLE, google::ISSUER].contains(&issuer),
+            Kind::Oidc { account: of, .. } => of == account && issuer == self.issuer,
+        }
     }
 
     pub(crate) fn jwks(&self) -> Option<Value> {

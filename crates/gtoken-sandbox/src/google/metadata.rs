@@ -48,12 +48,16 @@ pub(crate) fn route(
         return Ok(Endpoint::Text("computeMetadata/\n".into()));
     }
     check_headers(headers)?;
-    let Some(path) = path.strip_prefix("/computeMetadata/v1") else {
+    let is_within = |rest: &&str| rest.is_empty() || rest.starts_with('/');
+    let Some(within) = path.strip_prefix("/computeMetadata/v1").filter(is_within) else {
         return Err(not_found(path));
     };
+    let path = within.strip_prefix('/').unwrap_or(within);
     let query = form::pairs(query);
     let text = |text: &str| Ok(Endpoint::Text(text.into()));
-    match path.trim_matches('/') {
+    // A folder is named with a slash at its end and without; what is in it only without.
+    let folder = path.strip_suffix('/');
+    match folder.unwrap_or(path) {
         "" => text("instance/\nproject/\n"),
         "instance" => text("service-accounts/\n"),
         "project" => text("numeric-project-id\nproject-id\n"),
@@ -63,8 +67,10 @@ pub(crate) fn route(
             Ok(Endpoint::Text(format!("default/\n{}/\n", email(identity))))
         }
         other => match other.strip_prefix("instance/service-accounts/") {
-            Some(rest) => service_account(rest, &query, identity),
-            None => Err(not_found(path)),
+            Some(rest) if folder.is_none() || !rest.contains('/') => {
+                service_account(rest, &query, identity)
+            }
+            _ => Err(not_found(path)),
         },
     }
 }

@@ -32,7 +32,7 @@ use self::object::Writer;
 use self::store::Store;
 use self::watch::Watches;
 use crate::http::Body;
-use crate::shared::Shared;
+use crate::shared::{Log, Shared};
 
 /// One request, as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ struct State {
     store: Store,
     watches: Watches,
     faults: Faults,
-    requests: Vec<SeenRequest>,
+    requests: Log<SeenRequest>,
     /// Major and minor, as `/version` shows them.
     version: (String, String),
 }
@@ -69,7 +69,7 @@ impl Kubernetes {
                 store: Store::new(),
                 watches: Watches::default(),
                 faults: Faults::default(),
-                requests: Vec::new(),
+                requests: Log::default(),
                 version: ("1".to_owned(), "34".to_owned()),
             }),
         })
@@ -120,7 +120,7 @@ impl Kubernetes {
 
     /// Every request so far, the refused ones included, in order.
     pub fn requests(&self) -> Vec<SeenRequest> {
-        self.state.lock().requests.clone()
+        self.state.lock().requests.entries()
     }
 
     /// The number of watches now open.

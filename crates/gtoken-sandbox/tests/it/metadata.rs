@@ -154,6 +154,8 @@ fn the_paths_that_clients_read_are_there() {
         "nothing",
         "instance/service-accounts/nobody/email",
         "instance/service-accounts/default/nothing",
+        "instance/service-accounts/default/identity/?audience=x",
+        "/instance/service-accounts/default/email",
     ] {
         assert_eq!(metadata.get(path).status, 404, "{path}");
     }

@@ -282,12 +282,18 @@ fn a_tampered_payload_is_refused() {
 #[test]
 fn an_issuer_that_is_no_provider_is_refused_by_name() {
     let sts = Sts::start();
-    let reply = sts.signed(|claims| claims["iss"] = json!("https://evil.example"));
-    assert_eq!(reply.refusal(), (400, "InvalidIdentityToken"));
-    assert_eq!(
-        reply.field("Message"),
-        "No OpenIDConnect provider found in your account for https://evil.example"
-    );
+    for issuer in [
+        "https://evil.example",
+        "https://accounts.google.com/",
+        "http://accounts.google.com",
+    ] {
+        let reply = sts.signed(|claims| claims["iss"] = json!(issuer));
+        assert_eq!(reply.refusal(), (400, "InvalidIdentityToken"), "{issuer}");
+        assert_eq!(
+            reply.field("Message"),
+            format!("No OpenIDConnect provider found in your account for {issuer}")
+        );
+    }
 }
 
 #[test]

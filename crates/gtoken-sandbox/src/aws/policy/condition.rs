@@ -117,12 +117,14 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Digits with a sign and a point; Rust would take `inf` and `1e5` as well.
+/// Digits with a sign and a point, no more than a double keeps apart; Rust would take `inf` and `1e5` as well.
 fn number(text: &str) -> Option<f64> {
+    const MOST_DIGITS: usize = 15;
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let plain = text
         .bytes()
         .all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
-    text.parse().ok().filter(|_| plain)
+    text.parse().ok().filter(|_| plain && digits <= MOST_DIGITS)
 }
 
 /// ISO 8601 in UTC, or seconds since 1970.

@@ -325,6 +325,10 @@ fn what_is_not_known_is_refused_by_name() {
             condition("NumericEquals", NUMBER, "five"),
             "organization_number",
         ),
+        (
+            condition("NumericEquals", NUMBER, "1048151623420000001"),
+            "organization_number",
+        ),
         (condition("Bool", SUB, "yes"), SUB),
         (condition("Null", SUB, "1"), SUB),
         (condition("DateEquals", SUB, "yesterday"), SUB),
