@@ -30,7 +30,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 pub struct AgentFlags {
     /// Whether it ends after one token.
     pub mode: Mode,
-    /// The token file, or `None` for standard output.
+    /// The token file, never an empty path; `None` is standard output.
     pub file: Option<String>,
     /// The audience to ask for.
     pub audience: Audience,

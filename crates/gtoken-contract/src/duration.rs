@@ -41,10 +41,13 @@ pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     }
 }
 
-/// Writes what [`parse`] reads back to the same value, to the millisecond.
+/// Writes what [`parse`] reads back to the same value; what is finer than a millisecond is rounded up, since `0` often
+/// means no limit.
 pub fn format(duration: Duration) -> String {
-    match (duration.as_secs(), duration.subsec_millis()) {
+    let millis = duration.as_nanos().div_ceil(1_000_000);
+    match (millis / 1000, millis % 1000) {
         (0, 0) => "0".to_owned(),
+        (0, millis) => format!("{millis}ms"),
         (seconds, 0) => format!("{seconds}s"),
         (seconds, millis) => format!("{seconds}s{millis}ms"),
     }
@@ -79,6 +82,12 @@ mod tests {
         ] {
             assert_eq!(parse(text), Err(InvalidDuration), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_finest_duration_is_not_none() {
+        assert_eq!(format(Duration::from_nanos(1)), "1ms");
+        assert_eq!(format(Duration::from_micros(1_000_001)), "1s1ms");
     }
 
     proptest! {

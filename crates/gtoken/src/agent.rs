@@ -4,19 +4,21 @@
 mod tests;
 
 use std::fmt;
-use std::mem;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
 use crate::schedule::{Jitter, Policy, next_attempt};
 use crate::sink::{Sink, SinkError};
 use crate::source::{Retry, Source, SourceError};
 use crate::timestamp::Timestamp;
-use crate::token::{Expectation, InvalidToken, Lifetime};
+use crate::token::{Expectation, IdToken, InvalidToken, Lifetime};
 use crate::trouble::Trouble;
 
 /// The longest time for a whole answer: GKE's metadata server is slow at times.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// A one-shot tries once more this long before its time is over.
+const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// How long a one-shot goes on with what a person must mend, which may be just about to happen.
 const PERSON_WITHIN: Duration = Duration::from_mins(1);
@@ -120,11 +122,7 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
     ) -> Self {
         sink.clear_leftovers();
         let now = clock.now();
-        let in_place = sink
-            .published()
-            .and_then(|text| expectation.check(text, now).ok())
-            .map(|token| Held::new(token.lifetime(), token.lifetime().seen_at(now)));
-        Self {
+        let mut agent = Self {
             source,
             sink,
             clock,
@@ -132,12 +130,17 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
             expectation,
             jitter,
             policy: Policy::default(),
-            held: in_place,
+            held: None,
             trouble: Trouble::default(),
-        }
+        };
+        let in_place = agent.in_place(now).map(|token| token.lifetime());
+        agent.held = in_place.map(|lifetime| Held::new(lifetime, lifetime.seen_at(now)));
+        agent
     }
 
     /// Ends with the first answer, after `timeout`, or a minute into what a person must mend.
+    ///
+    /// A token in place that is not due is as good as an answer while the source is away for a moment.
     pub fn one_shot(&mut self, timeout: Option<Duration>) -> Result<(), GaveUp> {
         let started = self.clock.uptime();
         let end = timeout.map(|timeout| started.saturating_add(timeout));
@@ -147,22 +150,57 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
             let Err(error) = self.attempt(within) else {
                 return Ok(());
             };
-            let pause = self.pause();
-            let person_end = self
-                .trouble
-                .person_since()
-                .map(|since| since + PERSON_WITHIN);
-            let next = self.clock.uptime().saturating_add(pause);
-            let over = [end, person_end]
-                .into_iter()
-                .flatten()
-                .any(|end| next >= end);
-            if over || error.retry() == Retry::Never {
-                return Err(self.give_up(error));
+            if error.retry() == Retry::Transient && self.is_in_place_and_not_due() {
+                self.complain(&error);
+                return Ok(());
             }
+            let Some(pause) = self.pause_before(end, &error) else {
+                return Err(self.give_up(error));
+            };
             self.complain(&error);
             self.clock.wait(pause);
         }
+    }
+
+    /// How long a one-shot waits for its next attempt; `None` if there is none in time.
+    fn pause_before(&mut self, end: Option<Duration>, error: &AttemptError) -> Option<Duration> {
+        let uptime = self.clock.uptime();
+        let person_end = self
+            .trouble
+            .person_since()
+            .map(|since| since + PERSON_WITHIN);
+        let pause = self.pause(None);
+        let over = |end: Duration| uptime.saturating_add(pause) >= end;
+        if error.retry() == Retry::Never || person_end.is_some_and(over) {
+            return None;
+        }
+        match end {
+            Some(end) if over(end) => {
+                let last = end.checked_sub(uptime + LAST_ATTEMPT)?;
+                (!last.is_zero()).then_some(last)
+            }
+            _ => Some(pause),
+        }
+    }
+
+    /// Whether readers have a token that a refresher would not replace yet.
+    fn is_in_place_and_not_due(&self) -> bool {
+        let now = self.clock.now();
+        let fresh = |token: IdToken| {
+            let Lifetime {
+                issued_at,
+                expires_at,
+            } = token.lifetime();
+            let life = expires_at.duration_since(issued_at).unwrap_or_default();
+            let left = expires_at.duration_since(now).unwrap_or_default();
+            left >= life.mul_f64(1.0 - self.policy.refresh_between.1)
+        };
+        self.in_place(now).is_some_and(fresh)
+    }
+
+    /// The token that readers see, if it is one that fits.
+    fn in_place(&self, now: SystemTime) -> Option<IdToken> {
+        self.expectation.check(self.sink.published()?, now).ok()
     }
 
     /// Keeps the token fresh. Ends only when nobody can ever read it.
@@ -173,7 +211,7 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
                 Err(error) => self.complain(&error),
                 Ok(()) => {}
             }
-            let pause = self.pause();
+            let pause = self.pause(self.held.map(|held| held.seen));
             self.clock.wait(pause);
         }
     }
@@ -195,16 +233,10 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
         let asked_at = self.clock.now();
         let token = self.source.id_token(&self.expectation, asked_at, within)?;
         let claimed = token.lifetime();
-        if let Some(held) = &mut self.held
+        if let Some(held) = self.held
             && claimed.expires_at <= held.claimed.expires_at
         {
-            if !mem::replace(&mut held.said, true) {
-                let until = Timestamp(held.claimed.expires_at);
-                (self.say)(&format!(
-                    "the token in place is the newest there is, good until {until}"
-                ));
-            }
-            return Ok(());
+            return self.keep(&token, held, asked_at);
         }
         self.sink.publish(&token)?;
         self.held = Some(Held::new(claimed, claimed.seen_at(asked_at)));
@@ -220,10 +252,39 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
         Ok(())
     }
 
-    fn pause(&mut self) -> Duration {
+    /// Takes an answer that is no newer than what was published, which readers must still have.
+    fn keep(&mut self, token: &IdToken, held: Held, now: SystemTime) -> Result<(), AttemptError> {
+        let is_lost = self.sink.keeps()
+            && self
+                .in_place(now)
+                .is_none_or(|found| found.lifetime().expires_at < token.lifetime().expires_at);
+        if is_lost {
+            self.sink.publish(token)?;
+            let until = Timestamp(token.lifetime().expires_at);
+            (self.say)(&format!(
+                "the token was not in place any more; put back one good until {until}"
+            ));
+        }
+        let until = Timestamp(held.claimed.expires_at);
+        if let Some(since) = self.trouble.since() {
+            let (failures, since) = (self.trouble.failures(), Timestamp(since));
+            (self.say)(&format!(
+                "answered again, after {failures} failed attempts since {since}, with no newer token \
+                 than the one good until {until}"
+            ));
+        } else if !held.said && !is_lost {
+            (self.say)(&format!(
+                "the token in place is the newest there is, good until {until}"
+            ));
+        }
+        self.held = Some(Held { said: true, ..held });
+        Ok(())
+    }
+
+    fn pause(&mut self, held: Option<Lifetime>) -> Duration {
         next_attempt(
             self.clock.now(),
-            self.held.as_ref().map(|held| &held.seen),
+            held.as_ref(),
             self.trouble.failures(),
             self.jitter.draw(),
             &self.policy,

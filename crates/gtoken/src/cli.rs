@@ -138,7 +138,10 @@ fn set(
         flag::REFRESH => {
             flags.mode = attached.map_or(Ok(Mode::Refresh), |value| refresh(&value))?;
         }
-        flag::FILE => flags.file = Some(value(flag::FILE, attached)?),
+        // As in the Go gtoken, an empty path is standard output.
+        flag::FILE => {
+            flags.file = Some(value(flag::FILE, attached)?).filter(|path| !path.is_empty());
+        }
         flag::AUDIENCE => {
             flags.audience = from_str(flag::AUDIENCE, &value(flag::AUDIENCE, attached)?)?;
         }

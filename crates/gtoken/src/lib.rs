@@ -1,6 +1,6 @@
 //! The agent: gets a Google ID token for the pod it runs in and keeps a token file fresh.
 //!
-//! It runs in every injected pod, so its tree of dependencies is small and it has one thread.
+//! It runs in every injected pod, so its tree of dependencies is small and it has one thread, but for the look-up of a host by name.
 //! The way of a token: [`source`] fetches it, [`token`] checks it, [`agent`] decides whether it is
 //! newer, [`sink`] publishes it, [`schedule`] says when to ask again.
 

@@ -3,8 +3,7 @@
 //! - A token is refreshed at a random point of 65 to 80 % of its life, so that pods that were started
 //!   together do not ask together.
 //! - A source that answers with the token that is held already is asked again after a quarter of what is left.
-//! - After a failure the pauses grow, but a held token is replaced before it runs out wherever it can be, and
-//!   without one no pause is longer than 3 s.
+//! - After a failure no pause is longer than 3 s: the server may be back any moment, and nobody knows for how long.
 //! - There are never more than 30 attempts a minute.
 
 #[cfg(test)]
@@ -21,9 +20,9 @@ pub struct Policy {
     pub refresh_between: (f64, f64),
     /// The first pause before there was any token; it doubles. A metadata server is often up in less than a second.
     pub first_pause: Duration,
-    /// The pauses without a token that works. The shorter one is also what keeps below 30 attempts a minute.
-    pub pauses_without_token: (Duration, Duration),
-    /// The longest pause while a token works that ought to be replaced.
+    /// The pauses after a failure. The shorter one is also what keeps below 30 attempts a minute.
+    pub pauses_after_failure: (Duration, Duration),
+    /// The longest pause while the source has no newer token than the one that works.
     pub longest_pause: Duration,
 }
 
@@ -32,7 +31,7 @@ impl Default for Policy {
         Self {
             refresh_between: (0.65, 0.8),
             first_pause: Duration::from_millis(250),
-            pauses_without_token: (Duration::from_millis(2500), Duration::from_secs(3)),
+            pauses_after_failure: (Duration::from_millis(2500), Duration::from_secs(3)),
             longest_pause: Duration::from_secs(30),
         }
     }
@@ -54,25 +53,19 @@ pub fn next_attempt(
     } else {
         0.5
     };
-    let (shortest, ceiling) = policy.pauses_without_token;
-    let without_token = between(shortest, ceiling, jitter);
+    let (shortest, ceiling) = policy.pauses_after_failure;
+    let after_failure = between(shortest, ceiling, jitter);
     let Some(held) = held else {
         let doubled = doubled(policy.first_pause, failures);
-        return between(doubled.mul_f64(0.8), doubled, jitter).min(without_token);
+        return between(doubled.mul_f64(0.8), doubled, jitter).min(after_failure);
     };
-    let Ok(left) = held.expires_at.duration_since(now) else {
-        return without_token;
-    };
-    let longest = (left / 4).min(policy.longest_pause);
-    let pause = if failures > 0 {
-        doubled(shortest, failures)
-            .min(longest)
-            .mul_f64(0.8 + 0.2 * jitter)
-    } else {
-        match refresh_point(held, jitter, policy).duration_since(now) {
-            Ok(until) if !until.is_zero() => until,
-            _ => longest,
-        }
+    let left = held.expires_at.duration_since(now).unwrap_or_default();
+    if failures > 0 || left.is_zero() {
+        return after_failure;
+    }
+    let pause = match refresh_point(held, jitter, policy).duration_since(now) {
+        Ok(until) if !until.is_zero() => until,
+        _ => (left / 4).min(policy.longest_pause),
     };
     // Near the end a quarter of what is left is next to nothing.
     pause.max(between(shortest, ceiling, jitter / 4.0))

@@ -33,7 +33,12 @@ impl Sink {
         Self::Stdout { written: false }
     }
 
-    /// What was published before this agent was started, if anything.
+    /// Whether what is published can be read again, so that it may be lost too.
+    pub fn keeps(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// What readers see, if anything.
     pub fn published(&self) -> Option<String> {
         match self {
             Self::File(file) => file.read(),

@@ -1,5 +1,8 @@
 use std::cell::{Cell, RefCell};
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,8 +12,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::sink::TokenFile;
+use crate::source::MetadataServer;
 use crate::testing::{NOW, TestClock, expectation, jwt, jwt_of};
-use crate::token::IdToken;
 
 /// A source that is a function of the number of attempts before.
 struct Scripted<F>(F, Cell<u64>);
@@ -149,7 +152,7 @@ fn a_failing_refresh_touches_nothing_and_ends_nothing() {
         if attempt < 400 {
             assert_eq!(stage.in_place(), first, "the token in place was touched");
         }
-        let pause = agent.pause();
+        let pause = agent.pause(agent.held.map(|held| held.seen));
         stage.clock.wait(pause);
     }
     assert_ne!(stage.in_place(), first);
@@ -236,7 +239,7 @@ fn at_rest_nothing_is_logged_but_each_new_token() {
     while stage.clock.uptime() < Duration::from_hours(24) {
         agent.attempt(ANSWER_WITHIN).unwrap();
         attempts += 1;
-        let pause = agent.pause();
+        let pause = agent.pause(agent.held.map(|held| held.seen));
         stage.clock.wait(pause);
     }
     assert!((30..=37).contains(&attempts), "{attempts} a day");
@@ -255,7 +258,7 @@ fn a_failure_is_logged_once_a_minute_with_what_it_means() {
         if let Err(error) = agent.attempt(ANSWER_WITHIN) {
             agent.complain(&error);
         }
-        let pause = agent.pause();
+        let pause = agent.pause(agent.held.map(|held| held.seen));
         stage.clock.wait(pause);
     }
     let log = stage.log.borrow();
@@ -266,6 +269,113 @@ fn a_failure_is_logged_once_a_minute_with_what_it_means() {
          169.254.169.254 gave no ID token: connection refused"
     );
     assert!(log[2].starts_with("the token in place ran out at 2026-11-23T00:01:00Z; still trying"));
+}
+
+#[test]
+fn no_failure_ends_a_refresher_or_touches_its_token() {
+    const END: u64 = 400;
+    let stage = Stage::new();
+    let kept = RefCell::new(None);
+    let source = scripted(|attempt, now| {
+        let mut kept = kept.borrow_mut();
+        if attempt > 1 {
+            assert_eq!(stage.in_place(), *kept, "the token in place was touched");
+        }
+        *kept = stage.in_place();
+        match attempt {
+            0 => Ok(jwt(seconds(now), seconds(now) + 3600)),
+            END => panic!("the script is over"),
+            i if i % 4 == 0 => Err(away()),
+            i if i % 4 == 1 => Err(refused(404)),
+            i if i % 4 == 2 => Ok("nonsense".to_owned()),
+            _ => Ok(jwt_of(
+                &serde_json::json!({ "aud": "else", "exp": NOW * 2 }),
+            )),
+        }
+    });
+    let mut agent = stage.agent(source);
+    let ended = catch_unwind(AssertUnwindSafe(|| agent.refresh())).unwrap_err();
+    assert_eq!(ended.downcast_ref(), Some(&"the script is over"));
+    assert!(stage.in_place().is_some());
+}
+
+#[test]
+fn a_one_shot_beside_a_token_in_place_tries_as_often_as_without() {
+    let stage = Stage::new();
+    fs::write(stage.path(), jwt(NOW - 3500, NOW + 100)).unwrap();
+    let tries = Cell::new(0);
+    let source = scripted(|_, _| {
+        tries.set(tries.get() + 1);
+        Err(away())
+    });
+    let timeout = Duration::from_secs(30);
+    let gave_up = stage.agent(source).one_shot(Some(timeout)).unwrap_err();
+    assert!(gave_up.after >= Duration::from_secs(29), "{gave_up}");
+    assert!(tries.get() >= 10, "{} attempts", tries.get());
+}
+
+#[test]
+fn a_token_in_place_that_is_not_due_serves_a_one_shot_while_the_source_is_away() {
+    let stage = Stage::new();
+    let in_place = jwt(NOW - 600, NOW + 3000);
+    fs::write(stage.path(), &in_place).unwrap();
+    assert_eq!(
+        stage.agent(scripted(|_, _| Err(away()))).one_shot(None),
+        Ok(())
+    );
+    assert_eq!(stage.in_place(), Some(in_place));
+    assert!(
+        stage.log().contains("is good until 2026-11-23T00:50:00Z"),
+        "{}",
+        stage.log()
+    );
+    let refused = stage
+        .agent(scripted(|_, _| Err(refused(404))))
+        .one_shot(None);
+    assert!(
+        refused.is_err(),
+        "what a person must mend is not passed over"
+    );
+}
+
+#[test]
+fn a_token_that_was_lost_is_put_back() {
+    let token = jwt(NOW, NOW + 3600);
+    for lost in [None, Some("nonsense".to_owned()), Some(jwt(NOW, NOW + 60))] {
+        let stage = Stage::new();
+        let mut agent = stage.agent(scripted(|_, _| Ok(token.clone())));
+        agent.attempt(ANSWER_WITHIN).unwrap();
+        match lost {
+            None => fs::remove_file(stage.path()).unwrap(),
+            Some(text) => fs::write(stage.path(), text).unwrap(),
+        }
+        agent.attempt(ANSWER_WITHIN).unwrap();
+        assert_eq!(stage.in_place(), Some(token.clone()));
+        assert!(stage.log().contains("put back"), "{}", stage.log());
+    }
+}
+
+#[test]
+fn a_recovery_without_a_newer_token_is_told() {
+    let stage = Stage::new();
+    let source = scripted(|attempt, _| match attempt {
+        0 | 1 | 4 => Ok(jwt(NOW, NOW + 3600)),
+        _ => Err(away()),
+    });
+    let mut agent = stage.agent(source);
+    for _ in 0..5 {
+        // What fails is in the script.
+        let _ = agent.attempt(ANSWER_WITHIN);
+    }
+    let log = stage.log();
+    assert!(
+        log.ends_with("with no newer token than the one good until 2026-11-23T01:00:00Z"),
+        "{log}"
+    );
+    assert!(
+        log.contains("answered again, after 2 failed attempts since"),
+        "{log}"
+    );
 }
 
 /// Ends the reader, and so the test, also when the writer panics.
@@ -318,7 +428,7 @@ fn the_token_file_is_never_empty_partial_or_older() {
         for _ in 0..5000 {
             // What fails is in the script.
             let _ = agent.attempt(ANSWER_WITHIN);
-            let pause = agent.pause();
+            let pause = agent.pause(agent.held.map(|held| held.seen));
             stage.clock.wait(pause);
         }
         drop(running);
@@ -335,6 +445,32 @@ fn pieces(token: &str) -> impl Iterator<Item = &str> {
         .map(|window| std::str::from_utf8(window).unwrap())
 }
 
+/// A metadata server that gives this answer to every request.
+fn metadata_server(status: u16, body: &str) -> MetadataServer {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let length = body.len();
+    let answer = format!(
+        "HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if stream.read(&mut byte).unwrap_or(0) == 0 {
+                    break;
+                }
+                head.push(byte[0]);
+            }
+            // A client that has gone away reads no answer.
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    MetadataServer::new(host.parse().unwrap())
+}
+
 #[test]
 fn token_bytes_reach_no_log_error_or_debug() {
     let good = jwt(NOW, NOW + 3600);
@@ -345,16 +481,25 @@ fn token_bytes_reach_no_log_error_or_debug() {
         expired,
         elsewhere,
         format!("{good}\n"),
+        format!("{good} {good}"),
         format!("{{\"access_token\":\"{good}\",\"expires_in\":3599}}"),
         format!("Bearer {good}"),
         format!("<html>{good}</html>"),
         cut(&good),
         good.replace('.', " "),
     ];
-    for answer in &answers {
+    for (answer, status) in answers
+        .iter()
+        .flat_map(|answer| [(answer, 200), (answer, 400), (answer, 503)])
+    {
         let stage = Stage::new();
-        let mut agent = stage.agent(scripted(|_, _| Ok(answer.clone())));
+        let mut agent = stage.agent(metadata_server(status, answer));
         let outcome = agent.one_shot(Some(Duration::from_secs(9)));
+        assert_eq!(
+            outcome.is_ok(),
+            status == 200 && *answer == good,
+            "{status} {answer}"
+        );
         let checked = expectation().check(answer.clone(), stage.clock.now());
         let mut shown = format!("{}\n{outcome:?}\n{checked:?}", stage.log());
         if let Err(gave_up) = outcome {

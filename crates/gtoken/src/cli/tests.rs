@@ -70,6 +70,11 @@ fn a_value_hangs_on_its_flag_or_follows_it() {
     }
     assert_eq!(flags(&["--file", "--x"]).file.as_deref(), Some("--x"));
     assert_eq!(
+        flags(&["--file="]).file,
+        None,
+        "standard output, as in the Go gtoken"
+    );
+    assert_eq!(
         complaint(&["--file"]),
         "--file needs a value, as in --file=VALUE"
     );
@@ -182,7 +187,7 @@ fn any_flags() -> impl Strategy<Value = AgentFlags> {
     let timeout = (1..u64::from(u32::MAX)).prop_map(Duration::from_millis);
     (
         mode,
-        prop::option::of("[^\0]{0,40}"),
+        prop::option::of("[^\0]{1,40}"),
         audience,
         prop::option::of(identity),
         prop::option::of(timeout),

@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Read as _};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
+use gtoken_contract::duration;
 use ureq::config::Config;
 use ureq::http::{StatusCode, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -66,8 +67,8 @@ impl MetadataServer {
             .header("Metadata-Flavor", "Google")
             .config()
             .timeout_global(Some(within))
-            .timeout_resolve(Some(within.min(CONNECT_WITHIN)))
-            .timeout_connect(Some(within.min(CONNECT_WITHIN)))
+            .timeout_resolve(Some(connect_limit(within)))
+            .timeout_connect(Some(connect_limit(within)))
             .build();
         let mut response = request.call()?;
         let status = response.status();
@@ -85,10 +86,10 @@ impl MetadataServer {
         }
     }
 
-    fn unreachable(&self, error: &Error) -> SourceError {
+    fn unreachable(&self, error: &Error, within: Duration) -> SourceError {
         SourceError::Unreachable {
             host: self.host.to_string(),
-            reason: describe(error, &self.host),
+            reason: describe(error, &self.host, connect_limit(within)),
         }
     }
 
@@ -119,7 +120,7 @@ impl Source for MetadataServer {
     ) -> Result<IdToken, SourceError> {
         let (status, body) = self
             .get(expectation, within)
-            .map_err(|error| self.unreachable(&error))?;
+            .map_err(|error| self.unreachable(&error, within))?;
         if status != StatusCode::OK {
             return Err(SourceError::Refused {
                 host: self.host.to_string(),
@@ -139,8 +140,13 @@ impl Source for MetadataServer {
     }
 }
 
+/// How long connecting may take: less than the whole, or it would be the whole that ran out, and nobody knew on what.
+fn connect_limit(within: Duration) -> Duration {
+    within.mul_f64(0.9).min(CONNECT_WITHIN)
+}
+
 /// What failed on the way, and what may be behind it.
-fn describe(error: &Error, host: &MetadataHost) -> String {
+fn describe(error: &Error, host: &MetadataHost, connect_limit: Duration) -> String {
     let not_there = || {
         let port = if *host == MetadataHost::default() {
             ":80"
@@ -153,7 +159,7 @@ fn describe(error: &Error, host: &MetadataHost) -> String {
     };
     match error {
         Error::Timeout(Timeout::Connect) => {
-            format!("no connection in {} s: {}", CONNECT_WITHIN.as_secs(), not_there())
+            format!("no connection in {}: {}", duration::format(connect_limit), not_there())
         }
         Error::Timeout(Timeout::Resolve) | Error::HostNotFound => {
             "its name cannot be looked up: check GCE_METADATA_HOST and the pod's DNS, or name the address \
@@ -229,7 +235,7 @@ mod tests {
             ),
             (
                 Error::Timeout(Timeout::Connect),
-                "no connection in 3 s: the metadata server is not up yet",
+                "no connection in 3s: the metadata server is not up yet",
             ),
             (Error::Timeout(Timeout::Global), "it did not answer in time"),
             (
@@ -242,7 +248,7 @@ mod tests {
                 "what came is no HTTP answer",
             ),
         ] {
-            let described = describe(&error, &host);
+            let described = describe(&error, &host, CONNECT_WITHIN);
             assert!(described.contains(words), "{described}");
         }
     }
