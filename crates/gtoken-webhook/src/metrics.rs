@@ -150,7 +150,7 @@ impl Metrics {
         let registry = &mut self.registry;
         let help = "Reviews by what came of them and how they were answered";
         registry.register("reviews", help, self.reviews.clone());
-        let help = "From the last byte of a review to its answer";
+        let help = "From the last byte of a review to its answer; of what is refused before that, from its head";
         let duration = self.review_duration.clone();
         registry.register_with_unit("review_duration", help, Unit::Seconds, duration);
         let help =

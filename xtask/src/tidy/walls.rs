@@ -81,6 +81,10 @@ const NEVER: [(&str, &[&str], &str); 5] = [
             "native-tls",
             "reqwest",
             "gtoken-webhook",
+            // The metadata server speaks plain HTTP; a source that needs TLS has to bring its own proof of invariant 2.
+            "ring",
+            "rustls*",
+            "webpki*",
         ],
         "the agent runs in every pod, where each kilobyte counts",
     ),
@@ -273,10 +277,18 @@ mod tests {
 
     #[test]
     fn a_forbidden_crate_in_the_agent_is_found() {
-        for name in ["tokio", "hyper-util", "kube-core", "aws-lc-sys", "h2"] {
+        for name in [
+            "tokio",
+            "hyper-util",
+            "kube-core",
+            "aws-lc-sys",
+            "h2",
+            "rustls",
+            "ring",
+        ] {
             assert!(refused("gtoken", &[], &[name]), "{name}");
         }
-        let tree = ["ureq", "rustls", "ring"];
+        let tree = ["ureq", "http"];
         assert_eq!(problems("gtoken", &[("tokio", true)], &tree), [""; 0]);
         assert_eq!(here("gtoken"), []);
     }
