@@ -1,5 +1,6 @@
 //! The sandbox's own certificate authority: one per sandbox, so that no test trusts another's servers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rcgen::{
@@ -55,9 +56,19 @@ impl Authority {
         Ok((certificate.pem(), key.serialize_pem()))
     }
 
-    /// TLS for the sandbox's own servers, on loopback.
-    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
-        let (certificate, key) = self.issue(&OWN_NAMES)?;
+    /// TLS for one of the sandbox's own servers, at this address and on loopback, that goes by these names as well.
+    pub(crate) fn acceptor(
+        &self,
+        address: IpAddr,
+        names: &[String],
+    ) -> Result<TlsAcceptor, TlsError> {
+        let address = address.to_string();
+        let names = names.iter().map(String::as_str);
+        let mut all: Vec<&str> = OWN_NAMES.into_iter().chain(names).collect();
+        if !all.contains(&address.as_str()) {
+            all.push(&address);
+        }
+        let (certificate, key) = self.issue(&all)?;
         let certificate = CertificateDer::from_pem_slice(certificate.as_bytes())?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,11 +27,23 @@ pub(crate) type Body = BoxBody<Bytes, io::Error>;
 /// What a service answers; `Err` closes the connection without a byte of an answer.
 pub(crate) type Answer = Result<Response<Body>, io::Error>;
 
+/// Where a request came from; every request that [`serve`] hands on carries one among its extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer(SocketAddr);
+
 /// The largest request body read, in bytes: more than any of the APIs here takes.
 const MAX_REQUEST: usize = 4 << 20;
 
 /// How long an accept loop rests when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+impl Peer {
+    /// The caller's address, in IPv4's form where it is one.
+    pub(crate) fn of<B>(request: &Request<B>) -> Option<IpAddr> {
+        let Self(address) = request.extensions().get()?;
+        Some(address.ip().to_canonical())
+    }
+}
 
 /// A body that is known in full.
 pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
@@ -93,8 +106,13 @@ pub(crate) async fn serve<S, F>(
             _ = shutdown.changed() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
-                tokio::spawn(connection(stream, tls.clone(), service.clone()));
+            Ok((stream, address)) => {
+                let service = service.clone();
+                let service = move |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(Peer(address));
+                    service(request)
+                };
+                tokio::spawn(connection(stream, tls.clone(), service));
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }

@@ -3,6 +3,10 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
+use tokio_rustls::TlsAcceptor;
+
+use crate::aws;
+use crate::certificates::{Authority, TlsError};
 use crate::sandbox::{Config, StartError};
 
 /// Where the servers listen.
@@ -15,6 +19,13 @@ pub(crate) struct Addresses {
     pub(crate) control: SocketAddr,
 }
 
+/// TLS for the servers that speak it, each with a certificate of its own.
+pub(crate) struct Acceptors {
+    pub(crate) google: TlsAcceptor,
+    pub(crate) sts: TlsAcceptor,
+    pub(crate) kubernetes: TlsAcceptor,
+}
+
 /// The servers' sockets, open but not served yet.
 pub(crate) struct Listeners {
     pub(crate) metadata: TcpListener,
@@ -22,6 +33,16 @@ pub(crate) struct Listeners {
     pub(crate) sts: TcpListener,
     pub(crate) kubernetes: TcpListener,
     pub(crate) control: TcpListener,
+}
+
+impl Acceptors {
+    pub(crate) fn new(authority: &Authority, at: &Addresses) -> Result<Self, TlsError> {
+        Ok(Self {
+            google: authority.acceptor(at.google.ip(), &[])?,
+            sts: authority.acceptor(at.sts.ip(), &aws::endpoint_names())?,
+            kubernetes: authority.acceptor(at.kubernetes.ip(), &[])?,
+        })
+    }
 }
 
 impl Listeners {

@@ -14,16 +14,17 @@ use futures_util::FutureExt;
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
-use crate::aws::{Aws, Provider};
+use crate::aws::{self, Aws, Provider};
 use crate::certificates::{Authority, TlsError};
 use crate::clock::Clock;
+use crate::cluster::{Cluster, ClusterConfig, KubeconfigError};
 use crate::control::Control;
 use crate::google::{self, Google, GoogleIdentity, Identity};
 use crate::http;
 use crate::kubernetes::Kubernetes;
-use crate::listeners::{Addresses, Listeners};
+use crate::lifetimes::{Lifetime, LifetimeChange, Lifetimes};
+use crate::listeners::{Acceptors, Addresses, Listeners};
 
 /// What a sandbox starts with; all but the addresses can be changed while it runs.
 ///
@@ -38,8 +39,10 @@ pub struct Config {
     pub session_lifetime: Duration,
     /// How long past its end AWS takes a token; five minutes, as IAM's guide says. Zero is strict.
     pub expiry_grace: Duration,
-    /// Whose tokens the metadata server hands out.
+    /// Whose tokens the metadata server hands out where it does not tell pods apart.
     pub identity: Identity,
+    /// The cluster whose pods it tells apart.
+    pub cluster: Option<ClusterConfig>,
     /// Where the metadata server listens.
     pub metadata_address: Option<SocketAddr>,
     /// Where Google's discovery document and keys are served.
@@ -60,6 +63,7 @@ impl Default for Config {
             session_lifetime: Duration::from_hours(1),
             expiry_grace: Duration::from_mins(5),
             identity: Identity::Linked(GoogleIdentity::reader()),
+            cluster: None,
             metadata_address: None,
             google_address: None,
             sts_address: None,
@@ -79,6 +83,7 @@ pub struct Sandbox {
     google: Arc<Google>,
     aws: Arc<Aws>,
     kubernetes: Arc<Kubernetes>,
+    lifetimes: Lifetimes,
     shutdown: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -103,6 +108,9 @@ pub enum StartError {
     /// The certificates could not be made.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The kubeconfig of the cluster cannot be used.
+    #[error(transparent)]
+    Cluster(#[from] KubeconfigError),
     /// The system gave no thread or event queue to serve on.
     #[error("cannot start the thread that serves")]
     Runtime(#[source] io::Error),
@@ -117,15 +125,22 @@ impl Sandbox {
         let listeners = Listeners::bind(&config)?;
         let addresses = listeners.addresses().map_err(StartError::Runtime)?;
         let authority = Authority::new().map_err(TlsError::from)?;
-        let acceptor = authority.acceptor()?;
-        let key = Arc::new(google::Key::generate());
+        let acceptors = Acceptors::new(&authority, &addresses)?;
+        let cluster = config.cluster.map(Cluster::new).transpose()?;
+        let lifetimes = Lifetimes::new(Lifetime {
+            token: config.token_lifetime,
+            session: config.session_lifetime,
+            grace: config.expiry_grace,
+        });
         let google = Arc::new(Google::new(
             config.clock.clone(),
-            config.token_lifetime,
-            config.identity.clone(),
-            key,
+            lifetimes.clone(),
+            config.identity,
+            cluster,
+            Arc::new(google::Key::generate()),
         ));
-        let aws = Arc::new(Aws::new(config, Provider::google(&google)));
+        let provider = Provider::google(&google);
+        let aws = Arc::new(Aws::new(config.clock, lifetimes.clone(), provider));
         let bearer_token = random_text();
         let kubernetes = Kubernetes::new(bearer_token.clone());
         let (shutdown, stop) = watch::channel(false);
@@ -136,10 +151,11 @@ impl Sandbox {
             google,
             aws,
             kubernetes,
+            lifetimes,
             shutdown,
             thread: None,
         };
-        sandbox.thread = Some(sandbox.spawn(listeners, &acceptor, stop)?);
+        sandbox.thread = Some(sandbox.spawn(listeners, acceptors, stop)?);
         Ok(sandbox)
     }
 
@@ -210,6 +226,19 @@ impl Sandbox {
         format!("{kubeconfig:#}\n")
     }
 
+    /// The names that programs know the servers by, in the form of `/etc/hosts`: of the metadata server where it listens on
+    /// port 80, of STS where on 443, for a name leads to no other port.
+    pub fn hosts(&self) -> String {
+        let metadata = ["metadata.google.internal".to_owned()];
+        let line = |address: SocketAddr, port: u16, names: &[String]| {
+            let usual = address.port() == port;
+            let line = format!("{} {}\n", address.ip(), names.join(" "));
+            if usual { line } else { String::new() }
+        };
+        let sts = line(self.addresses.sts, 443, &aws::endpoint_names());
+        line(self.addresses.metadata, 80, &metadata) + &sts
+    }
+
     /// Google's side.
     pub fn google(&self) -> &Google {
         &self.google
@@ -220,6 +249,11 @@ impl Sandbox {
         &self.aws
     }
 
+    /// Changes how long tokens and sessions live, for everybody or for one account.
+    pub fn change_lifetimes(&self, change: &LifetimeChange) {
+        self.lifetimes.change(change);
+    }
+
     /// The Kubernetes API's state.
     pub fn kubernetes(&self) -> &Kubernetes {
         &self.kubernetes
@@ -228,7 +262,7 @@ impl Sandbox {
     fn spawn(
         &self,
         listeners: Listeners,
-        acceptor: &TlsAcceptor,
+        acceptors: Acceptors,
         mut stop: watch::Receiver<bool>,
     ) -> Result<JoinHandle<()>, StartError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -236,7 +270,7 @@ impl Sandbox {
             .enable_all()
             .build()
             .map_err(StartError::Runtime)?;
-        self.serve(&runtime, listeners, acceptor, &stop)
+        self.serve(&runtime, listeners, acceptors, &stop)
             .map_err(StartError::Runtime)?;
         std::thread::Builder::new()
             .name("gtoken-sandbox".into())
@@ -253,11 +287,10 @@ impl Sandbox {
         &self,
         runtime: &Runtime,
         listeners: Listeners,
-        acceptor: &TlsAcceptor,
+        acceptors: Acceptors,
         stop: &watch::Receiver<bool>,
     ) -> io::Result<()> {
         let _entered = runtime.enter();
-        let tls = || Some(acceptor.clone());
         let stop = || stop.clone();
         let listen = tokio::net::TcpListener::from_std;
 
@@ -270,19 +303,25 @@ impl Sandbox {
         let base = url("https", self.addresses.google, "");
         let public = move |request| future::ready(Ok(google.respond_public(&request, &base)));
         let listener = listen(listeners.google)?;
-        runtime.spawn(http::serve(listener, tls(), stop(), public));
+        runtime.spawn(http::serve(
+            listener,
+            Some(acceptors.google),
+            stop(),
+            public,
+        ));
 
         let aws = Arc::clone(&self.aws);
         let sts = move |request| Arc::clone(&aws).respond(request);
         let listener = listen(listeners.sts)?;
-        runtime.spawn(http::serve(listener, tls(), stop(), sts));
+        runtime.spawn(http::serve(listener, Some(acceptors.sts), stop(), sts));
 
         let cluster = Arc::clone(&self.kubernetes);
         let kubernetes = move |request| Arc::clone(&cluster).respond(request).map(Ok);
         let listener = listen(listeners.kubernetes)?;
-        runtime.spawn(http::serve(listener, tls(), stop(), kubernetes));
+        let tls = Some(acceptors.kubernetes);
+        runtime.spawn(http::serve(listener, tls, stop(), kubernetes));
 
-        let control = Control::new(&self.google, &self.aws);
+        let control = Control::new(&self.google, &self.aws, &self.lifetimes);
         let control = move |request| control.clone().respond(request);
         let listener = listen(listeners.control)?;
         runtime.spawn(http::serve(listener, None, stop(), control));

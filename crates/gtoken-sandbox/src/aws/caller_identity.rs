@@ -2,6 +2,7 @@
 
 use hyper::HeaderMap;
 
+use super::endpoint;
 use super::refusal::Refusal;
 use super::session::{Session, Sessions};
 use super::sigv4::{ALGORITHM, Authorization, SignedRequest};
@@ -13,6 +14,12 @@ const WINDOW: u64 = 15 * 60;
 /// AWS's text where the signature is another than the secret key would make.
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
                         Access Key and signing method. Consult the service documentation for details.";
+
+/// Whose credentials the request says it is signed with.
+pub(crate) fn access_key_id(headers: &HeaderMap) -> Option<String> {
+    let authorization = Authorization::parse(text(headers, "authorization")?).ok()?;
+    Some(authorization.access_key_id)
+}
 
 /// The session whose credentials signed the request.
 pub(crate) fn caller<'a>(
@@ -31,7 +38,7 @@ pub(crate) fn caller<'a>(
         Refusal::incomplete_signature(message)
     })?;
     check_date(date, &authorization, now)?;
-    check_scope(&authorization)?;
+    check_scope(request.headers, &authorization)?;
     check_signed_headers(request.headers, &authorization)?;
     let unknown = || Refusal::unknown_credentials("the access key id is none that was issued here");
     let session = sessions
@@ -86,18 +93,19 @@ fn check_date(date: &str, authorization: &Authorization, now: u64) -> Result<(),
     Ok(())
 }
 
-fn check_scope(authorization: &Authorization) -> Result<(), Refusal> {
+fn check_scope(headers: &HeaderMap, authorization: &Authorization) -> Result<(), Refusal> {
     if authorization.scope.service != "sts" {
         let message = "Credential should be scoped to correct service: 'sts'. ";
         return Err(Refusal::signature(message));
     }
-    // Which regions there are is AWS's to know; an empty one is none.
-    if authorization.scope.region.is_empty() {
-        return Err(Refusal::signature(
-            "Credential should be scoped to a valid region. ",
-        ));
+    let signed = authorization.scope.region.as_str();
+    let host = text(headers, "host").unwrap_or_default();
+    match endpoint::region(host) {
+        Some(region) if region != signed => Err(Refusal::wrong_region(host, region, signed)),
+        // Where the host is not AWS's, every region is taken; an empty one is none.
+        None if signed.is_empty() => Err(Refusal::wrong_region(host, "any", signed)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Without the host and all of `x-amz-*` signed, a signature could be taken to another place.

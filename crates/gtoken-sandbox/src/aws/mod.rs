@@ -5,6 +5,7 @@
 
 mod call;
 mod caller_identity;
+mod endpoint;
 mod journal;
 mod policy;
 mod provider;
@@ -17,9 +18,9 @@ mod xml;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use call::{AssumeRole, Operation};
+pub(crate) use endpoint::names as endpoint_names;
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
@@ -41,14 +42,13 @@ use crate::calendar;
 use crate::clock::Clock;
 use crate::form;
 use crate::http::{self, Answer, Body};
-use crate::sandbox::Config;
+use crate::lifetimes::Lifetimes;
 use crate::shared::{Log, Shared};
 
 /// An AWS with roles and an STS.
 pub struct Aws {
     clock: Clock,
-    session_lifetime: Duration,
-    expiry_grace: Duration,
+    lifetimes: Lifetimes,
     roles: Shared<HashMap<String, CheckedRole>>,
     providers: Shared<Vec<Provider>>,
     sessions: Shared<Sessions>,
@@ -63,11 +63,10 @@ struct Success {
 }
 
 impl Aws {
-    pub(crate) fn new(config: Config, google: Provider) -> Self {
+    pub(crate) fn new(clock: Clock, lifetimes: Lifetimes, google: Provider) -> Self {
         Self {
-            clock: config.clock,
-            session_lifetime: config.session_lifetime,
-            expiry_grace: config.expiry_grace,
+            clock,
+            lifetimes,
             roles: Shared::default(),
             providers: Shared::new(vec![google]),
             sessions: Shared::default(),
@@ -82,9 +81,11 @@ impl Aws {
         Ok(())
     }
 
-    /// Adds an identity provider to those that tokens are taken of.
+    /// Adds an identity provider to those that tokens are taken of, or replaces the one of that account and issuer.
     pub fn put_provider(&self, provider: Provider) {
-        self.providers.lock().push(provider);
+        let mut providers = self.providers.lock();
+        providers.retain(|known| !known.is_same(&provider));
+        providers.push(provider);
     }
 
     /// The calls, oldest first; the last 10,000.
@@ -105,8 +106,9 @@ impl Aws {
             parameters.extend(form::pairs(&String::from_utf8_lossy(body)));
         }
         name_host(&mut parts);
+        let entry = Entry::of(&parts.headers, &parameters, &self.sessions.lock());
         let outcome = self.perform(&parts, &parameters, body);
-        self.record(&parameters, &outcome);
+        self.record(entry, &outcome);
         let request_id = request_id();
         let (status, xml) = match &outcome {
             Ok(success) => {
@@ -164,8 +166,10 @@ impl Aws {
         if let Verdict::Refused(reason) = role.trust_policy.evaluate(action, &principal, &context) {
             return Err(Refusal::access_denied(reason));
         }
+        let subject = token.text("sub")?;
         let longest = role.max_session_duration;
-        let usual = self.session_lifetime.as_secs().min(longest);
+        let lifetime = self.lifetimes.of(&token.account());
+        let usual = lifetime.session.as_secs().min(longest);
         let duration = call.duration.unwrap_or(usual);
         if duration > longest {
             let message =
@@ -176,11 +180,11 @@ impl Aws {
             &call.role_arn,
             &role.arn,
             &call.session_name,
+            subject,
             now + duration,
         );
-        let subject = token.text("sub")?.to_owned();
         let audience = provider.audience(token.claims());
-        let success = assumed(&session, subject, audience, principal);
+        let success = assumed(&session, audience, principal);
         self.sessions.lock().add(session, now);
         Ok(success)
     }
@@ -201,7 +205,8 @@ impl Aws {
             .jwks()
             .ok_or_else(|| Refusal::provider_unreachable(issuer))?;
         token.verify(&jwks)?;
-        token.check_times(now, self.expiry_grace.as_secs())?;
+        let grace = self.lifetimes.of(&token.account()).grace;
+        token.check_times(now, grace.as_secs())?;
         token.text("sub")?;
         let audiences = provider::texts(token.claims().get("aud"));
         if audiences.is_empty() {
@@ -227,25 +232,23 @@ impl Aws {
         })
     }
 
-    fn record(&self, parameters: &[(String, String)], outcome: &Result<Success, Refusal>) {
-        let given = |name| form::value(parameters, name).map(str::to_owned);
+    fn record(&self, call: Entry, outcome: &Result<Success, Refusal>) {
         let (outcome, reason) = match outcome {
             Ok(success) => ("Success", success.reason.clone()),
             Err(refusal) => (refusal.code, refusal.reason.clone()),
         };
         self.journal.push(Entry {
             time: calendar::iso8601(self.clock.unix()),
-            action: given("Action"),
-            role: given("RoleArn"),
-            session_name: given("RoleSessionName"),
             outcome: outcome.to_owned(),
             reason,
+            ..call
         });
     }
 }
 
-fn assumed(session: &Session, subject: String, audience: String, provider: String) -> Success {
+fn assumed(session: &Session, audience: String, provider: String) -> Success {
     use Element::{Group, Text};
+    let subject = session.subject.clone();
     let reason = format!("the trust policy allows {subject} of {provider}");
     let user = vec![
         Text("AssumedRoleId", session.assumed_role_id.clone()),

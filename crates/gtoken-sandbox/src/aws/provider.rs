@@ -68,6 +68,15 @@ impl Provider {
         }
     }
 
+    /// Whether it is the same provider, with other keys or client ids.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let account = |provider: &Self| match &provider.kind {
+            Kind::Google => None,
+            Kind::Oidc { account, .. } => Some(account.clone()),
+        };
+        self.issuer == other.issuer && account(self) == account(other)
+    }
+
     pub(crate) fn jwks(&self) -> Option<Value> {
         (self.keys)()
     }

@@ -126,6 +126,14 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, "ExpiredToken", message, reason)
     }
 
+    /// A signature for another region than that of the endpoint.
+    pub(crate) fn wrong_region(host: &str, region: &str, signed: &str) -> Self {
+        let message = "Credential should be scoped to a valid region. ";
+        let reason = format!("{host} takes signatures for {region}, this one is for `{signed}`");
+        let code = "SignatureDoesNotMatch";
+        Self::new(StatusCode::FORBIDDEN, code, message, reason)
+    }
+
     pub(crate) fn signature(message: impl Into<String>) -> Self {
         Self::plain(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", message)
     }

@@ -22,6 +22,10 @@ pub(crate) struct Session {
     /// `AROA…:SESSION`.
     pub(crate) assumed_role_id: String,
     pub(crate) account: String,
+    pub(crate) role_arn: String,
+    pub(crate) name: String,
+    /// The `sub` of the token it came from.
+    pub(crate) subject: String,
 }
 
 /// The sessions by access key id.
@@ -36,7 +40,13 @@ const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 impl Session {
     /// New credentials for a role, valid until `expires`.
-    pub(crate) fn new(role_arn: &str, role: &RoleArn, session_name: &str, expires: u64) -> Self {
+    pub(crate) fn new(
+        role_arn: &str,
+        role: &RoleArn,
+        session_name: &str,
+        subject: &str,
+        expires: u64,
+    ) -> Self {
         let RoleArn {
             partition,
             account,
@@ -53,6 +63,9 @@ impl Session {
             arn: format!("arn:{partition}:sts::{account}:assumed-role/{name}/{session_name}"),
             assumed_role_id: format!("{}:{session_name}", role_id(role_arn)),
             account: account.clone(),
+            role_arn: role_arn.to_owned(),
+            name: session_name.to_owned(),
+            subject: subject.to_owned(),
         }
     }
 }

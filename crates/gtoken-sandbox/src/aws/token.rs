@@ -63,6 +63,13 @@ impl WebIdentityToken {
         claim.ok_or(TokenFault::Claim(name))
     }
 
+    /// The names that the account it is of goes by: its `sub`, and its `email` where it has one.
+    pub(crate) fn account(&self) -> Vec<&str> {
+        let names = ["sub", "email"].iter();
+        let names = names.filter_map(|name| self.claims.get(*name)?.as_str());
+        names.collect()
+    }
+
     /// Whether one of these keys made the signature.
     pub(crate) fn verify(&self, jwks: &Value) -> Result<(), TokenFault> {
         let field = |name: &str| self.header.get(name).and_then(Value::as_str);

@@ -1,7 +1,8 @@
-//! The command line: `gtoken-sandbox up` serves until it is told to end.
+//! The command line: `gtoken-sandbox up` serves until it is told to end, `gtoken-sandbox cni` is a CNI plugin.
 //!
 //! Exit codes: 0 after SIGINT or SIGTERM, 1 where something cannot be used, 2 for a wrong command line.
 
+mod cni;
 mod folder;
 mod settings;
 
@@ -35,7 +36,10 @@ struct Cli {
 enum Command {
     /// Serve until Ctrl-C, and print the environment that makes programs use the sandbox.
     #[command(after_help = settings::HELP)]
-    Up(Up),
+    Up(Box<Up>),
+    /// Be a chained CNI plugin, which tells `up` whose address is whose.
+    #[command(after_help = cni::HELP)]
+    Cni,
 }
 
 /// Every address may have port 0, which lets the system choose.
@@ -44,7 +48,7 @@ struct Up {
     /// A file with identity, roles and lifetimes, in JSON; its form is shown below.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where ca.pem and kubeconfig are written, and removed at the end [default: a new temporary folder].
+    /// Where ca.pem, kubeconfig and hosts are written, and removed at the end [default: a new temporary folder].
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     /// Where the metadata server listens, in plain HTTP [default: 127.0.0.1:0].
@@ -66,6 +70,13 @@ struct Up {
 
 /// Runs the command with these arguments, of which the first is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments
+        .peek()
+        .is_some_and(|program| cni::is_called_by(Path::new(program)))
+    {
+        return cni::run();
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -78,7 +89,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             };
         }
     };
-    let Command::Up(up) = cli.command;
+    let up = match cli.command {
+        Command::Up(up) => up,
+        Command::Cni => return cni::run(),
+    };
     match up.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -109,6 +123,7 @@ impl Up {
         let mut folder = Folder::open(self.dir.as_deref())?;
         let authority = folder.write("ca.pem", sandbox.ca_pem())?;
         let kubeconfig = folder.write("kubeconfig", &sandbox.kubeconfig())?;
+        folder.write("hosts", &sandbox.hosts())?;
         let mut out = io::stdout().lock();
         let text = explain(&sandbox, &settings) + &exports(&sandbox, &authority, &kubeconfig);
         out.write_all(text.as_bytes())
@@ -153,7 +168,14 @@ fn explain(sandbox: &Sandbox, settings: &Settings) -> String {
     ] {
         let _ = writeln!(text, "#   {what:<25} {url}");
     }
-    let _ = writeln!(text, "# Tokens are of {}.", settings.identity.for_people());
+    let whose = match &settings.cluster {
+        Some(cluster) => format!(
+            "each pod's own account; other callers are {}",
+            cluster.node.email
+        ),
+        None => settings.identity.for_people(),
+    };
+    let _ = writeln!(text, "# Tokens are of {whose}.");
     for role in &settings.roles {
         let _ = writeln!(text, "# There is the role {}.", role.arn);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::aws::Role;
+use crate::cluster::ClusterConfig;
 use crate::google::{GoogleIdentity, Identity};
 use crate::sandbox::Config;
 
@@ -16,12 +17,20 @@ pub(super) const HELP: &str = r#"The file of --config, in which everything is op
     "roles": [{"arn": "arn:aws:iam::123456789012:role/NAME", "trustPolicy": {…}, "maxSessionDuration": 3600}],
     "tokenLifetime": 3600,
     "sessionLifetime": 3600,
-    "expiryGrace": 300
+    "expiryGrace": 300,
+    "cluster": {
+      "podsFolder": "/run/gtoken-sandbox/pods", "kubeconfig": "/etc/kubernetes/admin.conf",
+      "node": {"email": "…", "uniqueId": "…"}, "accounts": {"NAME@PROJECT.iam.gserviceaccount.com": "1048…"}
+    }
   }
 The identity may also be {"node": {…}}, as on a node pool without Workload Identity, or
 {"unlinked": {"namespace": "…", "serviceAccount": "…"}}.
 Without roles there is arn:aws:iam::123456789012:role/reader, which trusts
-reader@gtoken-sandbox.iam.gserviceaccount.com, the identity unless another is given."#;
+reader@gtoken-sandbox.iam.gserviceaccount.com, the identity unless another is given.
+With a cluster, pods are told apart by their addresses as on GKE, and each gets the Google account that the
+iam.gke.io/gcp-service-account annotation of its ServiceAccount names; a caller that is no pod gets the node's. The
+folder is written by the CNI plugin (`gtoken-sandbox cni --help`). Node and accounts are optional: an account without
+a unique id here has one that follows from its email."#;
 
 /// What the sandbox starts with, besides addresses.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -32,6 +41,7 @@ pub(super) struct Settings {
     token_lifetime: u64,
     session_lifetime: u64,
     expiry_grace: u64,
+    pub(super) cluster: Option<ClusterConfig>,
 }
 
 impl Default for Settings {
@@ -43,6 +53,7 @@ impl Default for Settings {
             token_lifetime: config.token_lifetime.as_secs(),
             session_lifetime: config.session_lifetime.as_secs(),
             expiry_grace: config.expiry_grace.as_secs(),
+            cluster: None,
         }
     }
 }
@@ -64,6 +75,7 @@ impl Settings {
             token_lifetime: Duration::from_secs(self.token_lifetime),
             session_lifetime: Duration::from_secs(self.session_lifetime),
             expiry_grace: Duration::from_secs(self.expiry_grace),
+            cluster: self.cluster.clone(),
             ..Config::default()
         }
     }

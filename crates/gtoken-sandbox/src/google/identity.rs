@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// The `iss` of every token that Google signs.
 pub const ISSUER: &str = "https://accounts.google.com";
@@ -41,6 +42,27 @@ impl GoogleIdentity {
             email: "reader@gtoken-sandbox.iam.gserviceaccount.com".into(),
             unique_id: "104815162342000000001".into(),
         }
+    }
+
+    /// The account of this email, with a unique id that follows from it: the same in every sandbox.
+    pub fn named(email: &str) -> Self {
+        let reader = Self::reader();
+        if email == reader.email {
+            return reader;
+        }
+        let digest = Sha256::digest(email);
+        let (start, _) = digest.split_at(8);
+        let number = u64::from_be_bytes(start.try_into().expect("a digest has 32 bytes"));
+        Self {
+            email: email.to_owned(),
+            unique_id: format!("1{number:020}"),
+        }
+    }
+
+    /// The account of nodes that were given no other: Compute Engine's default one.
+    pub fn node() -> Self {
+        let number = super::PROJECT_NUMBER;
+        Self::named(&format!("{number}-compute@developer.gserviceaccount.com"))
     }
 }
 

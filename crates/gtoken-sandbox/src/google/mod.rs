@@ -11,20 +11,22 @@ mod serve;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use access::AccessTokens;
 use identity::Validity;
 pub use identity::{GoogleIdentity, ISSUER, Identity};
 pub(crate) use keys::Key;
 use keys::KeyRing;
-use scenario::Playbill;
-pub use scenario::Scenario;
+use scenario::Playbills;
+pub use scenario::{Scenario, Target};
 use serde_json::Value;
 pub use serve::SeenRequest;
 pub(crate) use serve::{DISCOVERY_PATH, JWKS_PATH};
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::lifetimes::Lifetimes;
 use crate::shared::{Log, Shared};
 
 /// The project that the sandbox says it is.
@@ -42,7 +44,9 @@ const OLDER_BY: u64 = 600;
 /// A Google with one metadata server.
 pub struct Google {
     clock: Clock,
-    lifetime: Duration,
+    lifetimes: Lifetimes,
+    /// Where pods are told apart; without it, every caller acts as the identity that was set.
+    cluster: Option<Cluster>,
     state: Shared<State>,
     requests: Log<SeenRequest>,
 }
@@ -51,8 +55,9 @@ struct State {
     identity: Identity,
     keys: KeyRing,
     keys_are_reachable: bool,
-    playbill: Playbill,
-    issued: HashMap<String, Issued>,
+    playbills: Playbills,
+    /// By unique id and audience.
+    issued: HashMap<(String, String), Issued>,
     access: AccessTokens,
 }
 
@@ -63,43 +68,61 @@ struct Issued {
 }
 
 impl Google {
-    pub(crate) fn new(clock: Clock, lifetime: Duration, identity: Identity, key: Arc<Key>) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        lifetimes: Lifetimes,
+        identity: Identity,
+        cluster: Option<Cluster>,
+        key: Arc<Key>,
+    ) -> Self {
         let state = State {
             identity,
             keys: KeyRing::new(key),
             keys_are_reachable: true,
-            playbill: Playbill::default(),
+            playbills: Playbills::default(),
             issued: HashMap::new(),
             access: AccessTokens::default(),
         };
         Self {
             clock,
-            lifetime,
+            lifetimes,
+            cluster,
             state: Shared::new(state),
             requests: Log::default(),
         }
     }
 
-    /// Changes whose tokens the metadata server hands out.
+    /// Changes whose tokens the metadata server hands out where it does not tell pods apart.
     pub fn set_identity(&self, identity: impl Into<Identity>) {
         let mut state = self.state.lock();
         state.identity = identity.into();
         state.issued.clear();
     }
 
-    /// Whose tokens the metadata server hands out.
+    /// Whose tokens the metadata server hands out where it does not tell pods apart.
     pub fn identity(&self) -> Identity {
         self.state.lock().identity.clone()
     }
 
     /// Plays this scenario from the next request on.
     pub fn play(&self, scenario: Scenario) {
-        self.state.lock().playbill.play(scenario);
+        self.play_to(&Target::default(), scenario);
     }
 
     /// Plays these scenarios to the next requests, one each, before what was played goes on.
     pub fn play_in_turn(&self, scenarios: impl IntoIterator<Item = Scenario>) {
-        self.state.lock().playbill.play_in_turn(scenarios);
+        self.play_in_turn_to(&Target::default(), scenarios);
+    }
+
+    /// Plays this scenario to the target, from its next request on.
+    pub fn play_to(&self, target: &Target, scenario: Scenario) {
+        self.state.lock().playbills.play(target, scenario);
+    }
+
+    /// Plays these scenarios to the target's next requests, one each.
+    pub fn play_in_turn_to(&self, target: &Target, scenarios: impl IntoIterator<Item = Scenario>) {
+        let playbills = &mut self.state.lock().playbills;
+        playbills.play_in_turn(target, scenarios);
     }
 
     /// What reached the metadata server, oldest first; the last 10,000.
@@ -129,9 +152,9 @@ impl Google {
         state.keys_are_reachable.then(|| state.keys.jwks())
     }
 
-    /// A token as the metadata server would give now; nothing where the ServiceAccount is unlinked.
+    /// A token as the metadata server would give now to the identity that was set; nothing where that is unlinked.
     pub fn id_token(&self, audience: &str) -> Option<String> {
-        self.issue(audience, false, Scenario::Healthy)
+        self.issue(&self.identity(), audience, false, Scenario::Healthy)
     }
 
     /// Signs any claims with the current key, right or wrong: what a verifier must refuse is made with this.
@@ -145,43 +168,68 @@ impl Google {
         self.state.lock().access.owner(access_token, now)
     }
 
-    fn issue(&self, audience: &str, full: bool, scenario: Scenario) -> Option<String> {
+    fn issue(
+        &self,
+        identity: &Identity,
+        audience: &str,
+        full: bool,
+        scenario: Scenario,
+    ) -> Option<String> {
+        let (Identity::Linked(account) | Identity::Node(account)) = identity else {
+            return None;
+        };
         let mut state = self.state.lock();
-        let last = state.issued.get(audience).cloned();
+        let place = (account.unique_id.clone(), audience.to_owned());
+        let last = state.issued.get(&place).cloned();
         let last = match (scenario, last) {
             (Scenario::SameToken, Some(last)) => return Some(last.token),
             (_, last) => last.map(|last| last.validity),
         };
-        let validity = self.validity(scenario, last);
+        let validity = self.validity(account, scenario, last);
         let claimed = match scenario {
             Scenario::WrongAudience => ANOTHER_AUDIENCE,
             _ => audience,
         };
-        let claims = match &state.identity {
-            Identity::Linked(identity) => identity::linked_claims(identity, claimed, validity),
-            Identity::Node(identity) => identity::node_claims(identity, claimed, validity, full),
-            Identity::Unlinked { .. } => return None,
+        let claims = match identity {
+            Identity::Node(_) => identity::node_claims(account, claimed, validity, full),
+            _ => identity::linked_claims(account, claimed, validity),
         };
         let token = state.keys.current().sign(&claims);
         let issued = Issued {
             token: token.clone(),
             validity,
         };
-        state.issued.insert(audience.to_owned(), issued);
+        state.issued.insert(place, issued);
         Some(token)
     }
 
-    fn validity(&self, scenario: Scenario, last: Option<Validity>) -> Validity {
-        let lifetime = self.lifetime.as_secs();
+    fn validity(
+        &self,
+        account: &GoogleIdentity,
+        scenario: Scenario,
+        last: Option<Validity>,
+    ) -> Validity {
+        let lifetime = self.lifetime(&account.email, &account.unique_id);
+        let now = self.clock.unix();
         let from = match (scenario, last) {
             (Scenario::OlderToken, Some(last)) => last.from.saturating_sub(OLDER_BY),
-            (Scenario::OlderToken, None) => self.clock.unix().saturating_sub(OLDER_BY),
-            (Scenario::ExpiredToken, _) => {
-                self.clock.unix().saturating_sub(lifetime.saturating_add(1))
-            }
-            _ => self.clock.unix(),
+            (Scenario::OlderToken, None) => now.saturating_sub(OLDER_BY),
+            (Scenario::ExpiredToken, _) => now.saturating_sub(lifetime.saturating_add(1)),
+            _ => now,
         };
         let until = from.saturating_add(lifetime);
         Validity { from, until }
+    }
+
+    /// How long tokens of the account live, in seconds.
+    fn lifetime(&self, email: &str, unique_id: &str) -> u64 {
+        let lifetime = self.lifetimes.of(&[unique_id, email]);
+        lifetime.token.as_secs()
+    }
+
+    /// The time since 1970.
+    fn now(&self) -> Duration {
+        let since = self.clock.now().duration_since(UNIX_EPOCH);
+        since.unwrap_or_default()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -13,11 +14,24 @@ use serde_json::json;
 use super::identity::{ISSUER, Identity};
 use super::metadata::{self, Endpoint, Refusal};
 use super::{Google, Scenario};
-use crate::http::{self, Answer, Body};
+use crate::calendar;
+use crate::cluster::{CallerError, Pod};
+use crate::http::{self, Answer, Body, Peer};
 
 /// A request that reached the metadata server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SeenRequest {
+    /// When, in ISO 8601.
+    pub time: String,
+    /// The address it came from.
+    pub address: Option<IpAddr>,
+    /// The namespace of the pod that has the address, where pods are told apart.
+    pub namespace: Option<String>,
+    /// The name of that pod.
+    pub pod: Option<String>,
+    /// What was played to it.
+    pub scenario: Scenario,
     /// The method.
     pub method: String,
     /// Path and query as they were sent.
@@ -39,10 +53,15 @@ impl SeenRequest {
         found.map(|(_, value)| value.as_str())
     }
 
-    fn of<B>(request: &Request<B>) -> Self {
+    fn of<B>(request: &Request<B>, time: String, pod: Option<&Pod>, scenario: Scenario) -> Self {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = request.headers().iter();
         Self {
+            time,
+            address: Peer::of(request),
+            namespace: pod.map(|pod| pod.namespace.clone()),
+            pod: pod.map(|pod| pod.name.clone()),
+            scenario,
             method: request.method().to_string(),
             path: request.uri().to_string(),
             headers: headers
@@ -55,15 +74,32 @@ impl SeenRequest {
 impl Google {
     /// Answers one request to the metadata server as the scenario of the moment wants it.
     pub(crate) async fn respond_metadata(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        self.requests.push(SeenRequest::of(&request));
-        let scenario = self.state.lock().playbill.take();
+        let pod = self.pod(&request);
+        let known = pod.as_ref().ok().and_then(Option::as_ref);
+        let scenario = self.state.lock().playbills.take(known, self.now());
+        let time = calendar::iso8601(self.clock.unix());
+        let seen = SeenRequest::of(&request, time, known, scenario);
+        self.requests.push(seen);
         match scenario {
             Scenario::Silent => future::pending::<()>().await,
             Scenario::Refused => return Err(io::ErrorKind::ConnectionAborted.into()),
             Scenario::Slow(pause) => tokio::time::sleep(pause).await,
             _ => {}
         }
-        Ok(fault(scenario).unwrap_or_else(|| self.metadata(&request, scenario)))
+        if let Some(faulty) = fault(scenario) {
+            return Ok(faulty);
+        }
+        let identity = match pod {
+            Ok(pod) => Arc::clone(&self).whom(pod).await?,
+            Err(error) => Err(error),
+        };
+        Ok(match identity {
+            Ok(identity) => self.metadata(&request, scenario, &identity),
+            Err(error) => {
+                let text = format!("{error}\n");
+                http::answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", text)
+            }
+        })
     }
 
     /// Answers one request for the discovery document or the keys, whose address is `base`.
@@ -92,12 +128,40 @@ impl Google {
         }
     }
 
-    fn metadata(&self, request: &Request<Incoming>, scenario: Scenario) -> Response<Body> {
-        let mut response = self.endpoint(request).map_or_else(
+    /// The pod that calls, where pods are told apart and it is one.
+    fn pod(&self, request: &Request<Incoming>) -> Result<Option<Pod>, CallerError> {
+        match (&self.cluster, Peer::of(request)) {
+            (Some(cluster), Some(address)) => cluster.pod(address),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whom the caller may act as.
+    async fn whom(self: Arc<Self>, pod: Option<Pod>) -> io::Result<Result<Identity, CallerError>> {
+        if self.cluster.is_none() {
+            return Ok(Ok(self.identity()));
+        }
+        // The cluster is asked on a thread that may wait.
+        let ask = move || match &self.cluster {
+            Some(cluster) => cluster.identity(pod.as_ref()),
+            None => Ok(self.identity()),
+        };
+        tokio::task::spawn_blocking(ask)
+            .await
+            .map_err(io::Error::other)
+    }
+
+    fn metadata(
+        &self,
+        request: &Request<Incoming>,
+        scenario: Scenario,
+        identity: &Identity,
+    ) -> Response<Body> {
+        let mut response = endpoint(request, identity).map_or_else(
             |(status, text)| http::answer(status, "text/html; charset=UTF-8", text),
-            |endpoint| self.content(&endpoint, scenario),
+            |endpoint| self.content(&endpoint, scenario, identity),
         );
-        let server = match self.identity() {
+        let server = match identity {
             Identity::Node(_) => "Metadata Server for VM",
             _ => "GKE Metadata Server",
         };
@@ -107,51 +171,45 @@ impl Google {
         response
     }
 
-    fn endpoint(&self, request: &Request<Incoming>) -> Result<Endpoint, Refusal> {
-        if request.method() != Method::GET && request.method() != Method::HEAD {
-            let text = "only GET is answered here\n";
-            return Err((StatusCode::METHOD_NOT_ALLOWED, text.into()));
-        }
-        let query = request.uri().query().unwrap_or_default();
-        let identity = self.identity();
-        metadata::route(request.uri().path(), query, request.headers(), &identity)
-    }
-
-    fn content(&self, endpoint: &Endpoint, scenario: Scenario) -> Response<Body> {
+    fn content(
+        &self,
+        endpoint: &Endpoint,
+        scenario: Scenario,
+        identity: &Identity,
+    ) -> Response<Body> {
         let text = |text: String| http::answer(StatusCode::OK, "application/text", text);
-        let identity = self.identity();
         match endpoint {
             Endpoint::Text(fixed) => text(fixed.clone()),
-            Endpoint::Email => text(metadata::email(&identity)),
+            Endpoint::Email => text(metadata::email(identity)),
             Endpoint::Description => {
-                let description = metadata::description(&identity);
+                let description = metadata::description(identity);
                 http::answer(StatusCode::OK, "application/json", description)
             }
-            Endpoint::AccessToken => self.access_token(&metadata::email(&identity)),
+            Endpoint::AccessToken => self.access_token(identity),
             Endpoint::IdToken { audience, full } => {
-                match (self.issue(audience, *full, scenario), identity) {
-                    (Some(token), _) => cut(token, scenario),
-                    (
-                        None,
-                        Identity::Unlinked {
-                            namespace,
-                            service_account,
-                        },
-                    ) => {
-                        let (status, text) = metadata::unlinked(&namespace, &service_account);
-                        http::answer(status, "text/plain; charset=utf-8", text)
-                    }
-                    // The identity changed between the two looks; the client asks again.
-                    (None, _) => http::answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", ""),
+                if let Identity::Unlinked {
+                    namespace,
+                    service_account,
+                } = identity
+                {
+                    let (status, text) = metadata::unlinked(namespace, service_account);
+                    return http::answer(status, "text/plain; charset=utf-8", text);
                 }
+                let token = self.issue(identity, audience, *full, scenario);
+                cut(token.expect("only the unlinked have none"), scenario)
             }
         }
     }
 
-    fn access_token(&self, email: &str) -> Response<Body> {
+    fn access_token(&self, identity: &Identity) -> Response<Body> {
+        let email = metadata::email(identity);
+        let unique_id = match identity {
+            Identity::Linked(account) | Identity::Node(account) => &account.unique_id,
+            Identity::Unlinked { .. } => "",
+        };
+        let lifetime = self.lifetime(&email, unique_id);
         let now = self.clock.unix();
-        let lifetime = self.lifetime.as_secs();
-        let issued = self.state.lock().access.issue(email, now, lifetime);
+        let issued = self.state.lock().access.issue(&email, now, lifetime);
         let body = json!({
             "access_token": issued.token,
             "expires_in": issued.expires_in,
@@ -159,6 +217,16 @@ impl Google {
         });
         http::json(StatusCode::OK, &body)
     }
+}
+
+/// What the request asks for, or the refusal of it.
+fn endpoint(request: &Request<Incoming>, identity: &Identity) -> Result<Endpoint, Refusal> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let text = "only GET is answered here\n";
+        return Err((StatusCode::METHOD_NOT_ALLOWED, text.into()));
+    }
+    let query = request.uri().query().unwrap_or_default();
+    metadata::route(request.uri().path(), query, request.headers(), identity)
 }
 
 /// The token as an answer, whole or as the scenario leaves it.

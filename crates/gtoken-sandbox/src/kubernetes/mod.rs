@@ -1,5 +1,7 @@
 //! A small Kubernetes API server: ServiceAccounts, with the lists, watches and faults that a client must get right.
 //!
+//! Of pods it has as much as tells whose they are: each can be got by its name.
+//!
 //! What it does it does as kube-apiserver does it; see
 //! <https://kubernetes.io/docs/reference/using-api/api-concepts/>. Namespaces are not checked to exist.
 
@@ -19,6 +21,7 @@ mod tests;
 mod watch;
 mod write;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -56,6 +59,8 @@ struct State {
     watches: Watches,
     faults: Faults,
     requests: Log<SeenRequest>,
+    /// By `namespace/name`.
+    pods: HashMap<String, Value>,
     /// Major and minor, as `/version` shows them.
     version: (String, String),
 }
@@ -70,6 +75,7 @@ impl Kubernetes {
                 watches: Watches::default(),
                 faults: Faults::default(),
                 requests: Log::default(),
+                pods: HashMap::new(),
                 version: ("1".to_owned(), "34".to_owned()),
             }),
         })
@@ -84,6 +90,18 @@ impl Kubernetes {
         self.put_object(json!({
             "metadata": {"namespace": namespace, "name": name, "annotations": annotations},
         }));
+    }
+
+    /// Creates a pod with this uid that runs as the ServiceAccount, in the place of any of its name.
+    pub fn put_pod(&self, namespace: &str, name: &str, uid: &str, service_account: &str) {
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"namespace": namespace, "name": name, "uid": uid},
+            "spec": {"serviceAccountName": service_account},
+        });
+        let key = object::key(namespace, name);
+        self.state.lock().pods.insert(key, pod);
     }
 
     /// Creates or replaces the ServiceAccount that `object` is, whatever else it holds.

@@ -13,6 +13,8 @@ pub(super) enum Path<'a> {
     All(Option<&'a str>),
     /// One ServiceAccount, by namespace and name.
     One(&'a str, &'a str),
+    /// One pod, by namespace and name.
+    Pod(&'a str, &'a str),
     /// Something below the API that is not here.
     NoResource,
     /// Nothing at all.
@@ -38,6 +40,7 @@ impl<'a> Path<'a> {
                 "serviceaccounts",
                 name,
             ] => Self::One(namespace, name),
+            ["api", "v1", "namespaces", namespace, "pods", name] => Self::Pod(namespace, name),
             ["api" | "apis", ..] => Self::NoResource,
             _ => Self::Nothing,
         }

@@ -57,6 +57,13 @@ impl Kubernetes {
                 let version = self.state.lock().version.clone();
                 Ok(document.answer(&version))
             }
+            Path::Pod(namespace, name) => {
+                only_get(parts)?;
+                let state = self.state.lock();
+                let pod = state.pods.get(&object::key(namespace, name));
+                let pod = pod.ok_or_else(|| Status::no_pod(name))?;
+                Ok(http::json(StatusCode::OK, pod))
+            }
             Path::All(namespace) if parts.method == Method::GET => {
                 self.read_all(parts, namespace).await
             }

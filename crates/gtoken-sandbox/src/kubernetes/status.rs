@@ -58,6 +58,14 @@ impl Status {
         status
     }
 
+    /// There is no pod of this name.
+    pub(super) fn no_pod(name: &str) -> Self {
+        let message = format!("pods \"{name}\" not found");
+        let mut status = Self::new(StatusCode::NOT_FOUND, "NotFound", message);
+        status.details = Some(json!({"name": name, "kind": "pods"}));
+        status
+    }
+
     pub(super) fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource";
         let mut status = Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message);
