@@ -69,8 +69,10 @@ impl Webhook {
             log,
             _folder: folder,
         };
-        awaited("readiness", || {
-            (webhook.get("/readyz").status == 200).then_some(())
+        // A fault of watches that is played from here on meets one that is open.
+        awaited("readiness and the watch", || {
+            let is_watching = webhook.kubernetes().open_watches() > 0;
+            (is_watching && webhook.get("/readyz").status == 200).then_some(())
         });
         webhook
     }
