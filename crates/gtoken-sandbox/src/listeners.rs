@@ -35,6 +35,20 @@ pub(crate) struct Listeners {
     pub(crate) control: TcpListener,
 }
 
+impl Addresses {
+    /// The lines of `/etc/hosts` for servers whose clients give no port but the usual one.
+    pub(crate) fn hosts(&self) -> String {
+        let metadata = ["metadata.google.internal".to_owned()];
+        let sts = aws::endpoint_names();
+        let servers = [(self.metadata, 80, &metadata[..]), (self.sts, 443, &sts)];
+        let reachable = servers
+            .into_iter()
+            .filter(|(at, port, _)| at.port() == *port);
+        let lines = reachable.map(|(at, _, names)| format!("{} {}\n", at.ip(), names.join(" ")));
+        lines.collect()
+    }
+}
+
 impl Acceptors {
     pub(crate) fn new(authority: &Authority, at: &Addresses) -> Result<Self, TlsError> {
         Ok(Self {
@@ -96,4 +110,27 @@ fn bind(
         flag,
         cause,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_servers_on_their_usual_ports_have_names() {
+        let mut addresses = Addresses {
+            metadata: ([169, 254, 169, 254], 80).into(),
+            google: ([127, 0, 0, 1], 1).into(),
+            sts: ([169, 254, 170, 53], 443).into(),
+            kubernetes: ([127, 0, 0, 1], 2).into(),
+            control: ([127, 0, 0, 1], 3).into(),
+        };
+        let hosts = addresses.hosts();
+        let (metadata, sts) = hosts.split_once('\n').unwrap();
+        assert_eq!(metadata, "169.254.169.254 metadata.google.internal");
+        assert!(sts.starts_with("169.254.170.53 sts.amazonaws.com sts.af-south-1.amazonaws.com "));
+        addresses.metadata.set_port(8080);
+        addresses.sts.set_port(8443);
+        assert_eq!(addresses.hosts(), "");
+    }
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::aws::{self, Aws, Provider};
+use crate::aws::{Aws, Provider};
 use crate::certificates::{Authority, TlsError};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, ClusterConfig, KubeconfigError};
@@ -229,14 +229,7 @@ impl Sandbox {
     /// The names that programs know the servers by, in the form of `/etc/hosts`: of the metadata server where it listens on
     /// port 80, of STS where on 443, for a name leads to no other port.
     pub fn hosts(&self) -> String {
-        let metadata = ["metadata.google.internal".to_owned()];
-        let line = |address: SocketAddr, port: u16, names: &[String]| {
-            let usual = address.port() == port;
-            let line = format!("{} {}\n", address.ip(), names.join(" "));
-            if usual { line } else { String::new() }
-        };
-        let sts = line(self.addresses.sts, 443, &aws::endpoint_names());
-        line(self.addresses.metadata, 80, &metadata) + &sts
+        self.addresses.hosts()
     }
 
     /// Google's side.

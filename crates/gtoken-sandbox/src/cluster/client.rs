@@ -100,3 +100,80 @@ fn certificates(pem: &[u8], name: &str) -> Result<Vec<Certificate<'static>>, Str
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair};
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::server::WebPkiClientVerifier;
+    use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+
+    use super::*;
+
+    /// A certificate and its key, both in PEM.
+    fn issue(authority: &Issuer<'_, KeyPair>, usage: ExtendedKeyUsagePurpose) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.extended_key_usages = vec![usage];
+        let certificate = params.signed_by(&key, authority).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// TLS that lets in only who has a certificate of this authority, which also signed its own.
+    fn guarded(authority: &str, (certificate, key): &(String, String)) -> ServerConfig {
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(der(authority)).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+        ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier.build().unwrap())
+            .with_single_cert(
+                vec![der(certificate)],
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+            )
+            .unwrap()
+    }
+
+    #[test]
+    fn a_client_certificate_opens_what_asks_for_one() {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(params, key);
+        let server = issue(&issuer, ExtendedKeyUsagePurpose::ServerAuth);
+        let config = Arc::new(guarded(&authority, &server));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
+            let mut request = [0; 14];
+            stream.read_exact(&mut request).unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+            stream.write_all(answer).unwrap();
+            request
+        });
+
+        let (chain, key) = issue(&issuer, ExtendedKeyUsagePurpose::ClientAuth);
+        let client = Client::new(&Access {
+            server: format!("https://{address}"),
+            authority: authority.into_bytes(),
+            credential: Credential::Certificate {
+                chain: chain.into_bytes(),
+                key: key.into_bytes(),
+            },
+        });
+        let object = client.unwrap().get("/api/v1").unwrap();
+        assert_eq!(object, Some(serde_json::json!({})));
+        assert_eq!(&serving.join().unwrap(), b"GET /api/v1 HT");
+    }
+}

@@ -5,10 +5,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use gtoken_sandbox::google::GoogleIdentity;
 use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::sts::Sts;
+use crate::sts::{ROLE, Sts};
 use crate::wire::{self, FORM, Reply};
 
 const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
@@ -80,6 +82,21 @@ impl Call {
         let url = sts.sandbox.sts_url();
         let host = url.trim_start_matches("https://");
         self.send_with(sts, &self.authorization(host))
+    }
+
+    /// Sends it as to this host of AWS's, whose name leads to the sandbox.
+    fn send_to(&self, sts: &Sts, host: &str) -> Reply {
+        let url = sts.sandbox.sts_url();
+        let address = url.trim_start_matches("https://").parse();
+        let agent = wire::agent_led_to(address.expect("an address"), sts.sandbox.ca_pem());
+        let authorization = self.authorization(host);
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("x-amz-date", &self.date),
+            ("x-amz-security-token", &self.token),
+        ];
+        let url = format!("https://{host}/");
+        wire::post(&agent, &url, &headers, self.body_sent).expect("an answer")
     }
 
     fn send_with(&self, sts: &Sts, authorization: &str) -> Reply {
@@ -192,6 +209,57 @@ fn a_signature_over_something_else_is_refused() {
             call.scope
         );
     }
+}
+
+#[test]
+fn each_endpoint_of_aws_takes_signatures_for_its_own_region() {
+    let sts = Sts::start();
+    let good = Call::new(&sts);
+    for (host, region, status) in [
+        ("sts.eu-west-1.amazonaws.com", "eu-west-1", 200),
+        ("sts.eu-west-1.amazonaws.com", "us-east-1", 403),
+        ("sts.amazonaws.com", "us-east-1", 200),
+        ("sts.amazonaws.com", "eu-west-1", 403),
+    ] {
+        let scope = format!("20270115/{region}/sts/aws4_request");
+        let call = Call {
+            scope,
+            ..good.clone()
+        };
+        let reply = call.send_to(&sts, host);
+        assert_eq!(reply.status, status, "{host} for {region}: {}", reply.body);
+        if status == 403 {
+            assert_eq!(reply.field("Code"), "SignatureDoesNotMatch");
+            assert!(sts.reason().contains(host), "{}", sts.reason());
+        }
+    }
+}
+
+#[test]
+fn the_journal_names_the_role_and_session_that_signed() {
+    let sts = Sts::start();
+    let call = Call::new(&sts);
+    call.send(&sts);
+    sts.clock.advance(Duration::from_hours(1));
+    let late = Call {
+        date: "20270115T090000Z".into(),
+        ..call
+    };
+    late.send(&sts);
+    let url = format!(
+        "{}/journal?role={ROLE}&sessionName=team@pod&action=GetCallerIdentity",
+        sts.sandbox.control_url()
+    );
+    let found: Value =
+        serde_json::from_str(&wire::get(&sts.agent, &url, &[]).unwrap().body).unwrap();
+    let outcomes: Vec<_> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| &entry["outcome"])
+        .collect();
+    assert_eq!(outcomes, ["Success", "ExpiredToken"]);
+    assert_eq!(found[0]["subject"], GoogleIdentity::reader().unique_id);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! The sandbox as its users see it: over the wire, and as a process.
 
 mod caller;
+mod cluster;
+mod cni;
 mod keys;
 mod kubernetes;
+mod lifetimes;
 mod metadata;
 mod roles;
 mod sts;

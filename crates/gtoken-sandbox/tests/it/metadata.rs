@@ -60,7 +60,7 @@ impl Metadata {
     }
 }
 
-fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).expect("a JWT");
     let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
     serde_json::from_slice(&payload).expect("JSON")

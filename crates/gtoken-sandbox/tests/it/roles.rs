@@ -140,3 +140,41 @@ fn the_provider_of_a_cluster_has_client_ids_and_an_account() {
         "{reply:?}"
     );
 }
+
+#[test]
+fn a_provider_put_by_the_control_api_is_taken_with_its_newest_keys() {
+    let sts = Sts::start();
+    let issuer = "https://10.89.0.2:6443";
+    let google = sts.sandbox.google();
+    let policy = json!({"Statement": {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/10.89.0.2:6443"},
+        "Condition": {"StringEquals": {
+            "10.89.0.2:6443:sub": "system:serviceaccount:team:reader",
+            "10.89.0.2:6443:aud": "sts.amazonaws.com",
+        }},
+    }});
+    sts.sandbox
+        .aws()
+        .put_role(&Role::new(ROLE, policy))
+        .unwrap();
+    let exchange = || {
+        sts.signed(|claims| {
+            claims["iss"] = json!(issuer);
+            claims["sub"] = json!("system:serviceaccount:team:reader");
+            claims["aud"] = json!(["sts.amazonaws.com"]);
+        })
+        .status
+    };
+    assert_eq!(exchange(), 400);
+    for (keys, expected) in [(json!({"keys": []}), 400), (google.jwks().unwrap(), 200)] {
+        let provider = json!({
+            "account": "123456789012", "issuer": issuer, "clientIds": ["sts.amazonaws.com"], "jwks": keys,
+        });
+        let url = format!("{}/providers", sts.sandbox.control_url());
+        let reply = sts.agent.put(url).send(provider.to_string()).unwrap();
+        assert_eq!(reply.status(), 204);
+        assert_eq!(exchange(), expected, "{}", sts.reason());
+    }
+}

@@ -365,6 +365,12 @@ fn the_journal_tells_every_call_and_no_token() {
     assert_eq!(journal[0].role.as_deref(), Some(ROLE));
     assert_eq!(journal[0].session_name.as_deref(), Some("team@pod"));
     assert_eq!(journal[0].time, "2027-01-15T08:00:00Z");
+    let subject = GoogleIdentity::reader().unique_id;
+    assert_eq!(journal[0].subject.as_deref(), Some(subject.as_str()));
+    let times = (journal[0].token_issued, journal[0].token_expires);
+    assert_eq!(times, (Some(NOW), Some(NOW + 3600)));
+    let hashes = [0, 1, 2].map(|call| journal[call].token_hash.as_deref().unwrap());
+    assert!(hashes[0] != hashes[1] && hashes.iter().all(|hash| hash.len() == 16));
     let text = format!("{journal:?}");
     let secrets = token.split('.').chain([
         credentials.field("SecretAccessKey"),

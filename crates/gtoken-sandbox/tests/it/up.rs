@@ -134,6 +134,8 @@ fn without_settings_a_token_becomes_credentials_and_ctrl_c_cleans_up() {
     for name in ["SSL_CERT_FILE", "KUBECONFIG"] {
         assert!(Path::new(&up.variables[name]).exists(), "{name}");
     }
+    let hosts = Path::new(&up.variables["KUBECONFIG"]).with_file_name("hosts");
+    assert_eq!(std::fs::read_to_string(hosts).unwrap(), "", "no usual port");
     let reply = up.exchange();
     let arn = "arn:aws:sts::123456789012:assumed-role/reader/me";
     assert_eq!(
@@ -198,6 +200,14 @@ fn the_control_api_does_what_tests_do_by_calling() {
     assert_eq!([up.token().status, up.token().status], [503, 503]);
     let requests: Value = serde_json::from_str(&up.control("GET", "/requests", "").body).unwrap();
     assert_eq!(requests.as_array().unwrap().len(), 7);
+    let filtered = up.control("GET", "/journal?outcome=Success", "").body;
+    let filtered: Value = serde_json::from_str(&filtered).unwrap();
+    assert_eq!(filtered.as_array().unwrap().len(), 2);
+    assert_eq!(up.control("GET", "/journal?nothing=1", "").status, 400);
+    let other = r#""notFound""#;
+    let path = "/scenario?namespace=other";
+    assert_eq!(up.control("PUT", path, other).status, 204);
+    assert_eq!(up.token().status, 503);
 }
 
 #[test]
@@ -220,6 +230,29 @@ fn what_the_control_api_cannot_do_it_says() {
             400,
             "not what is taken here",
         ),
+        (
+            "PUT",
+            "/scenario?pod=x",
+            r#""silent""#,
+            400,
+            "a pod needs its namespace",
+        ),
+        (
+            "PUT",
+            "/scenario?namespace=x&youngerThan=soon",
+            r#""silent""#,
+            400,
+            "`soon`",
+        ),
+        (
+            "PUT",
+            "/scenario?name=x",
+            r#""silent""#,
+            400,
+            "not for `name`",
+        ),
+        ("PUT", "/lifetimes", r#"{"tokens": 1}"#, 400, "tokens"),
+        ("PUT", "/providers", "{}", 400, "account"),
         ("GET", "/secrets", "", 404, "there is no GET /secrets"),
     ] {
         let reply = up.control(method, path, body);
