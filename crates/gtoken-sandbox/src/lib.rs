@@ -8,6 +8,8 @@
 //!   and verifies the signature of `GetCallerIdentity`. It answers with AWS's codes and texts; why it refused is in
 //!   [`aws::Aws::journal`]. A trust policy that it does not fully understand it refuses to load.
 //! - [`kubernetes`] is as much of a Kubernetes API as ServiceAccounts need.
+//! - With a [`ClusterConfig`] the metadata server stands in a real cluster and tells its pods apart by address, as GKE's does; the
+//!   program is also the CNI plugin that says whose an address is.
 //!
 //! ```
 //! use gtoken_sandbox::aws::Role;
