@@ -8,7 +8,6 @@ mod cloud;
 mod diff;
 mod http;
 mod pod;
-mod programs;
 mod server;
 mod story;
 mod webhook;
@@ -19,8 +18,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::process;
 use crate::workspace::Workspace;
+use crate::{process, programs};
+
+/// The packages whose programs take part.
+const PACKAGES: [&str; 4] = [
+    "gtoken",
+    "gtoken-webhook",
+    "gtoken-sandbox",
+    "caller-identity",
+];
 
 /// What the demo can be told.
 #[derive(clap::Args)]
@@ -32,7 +39,7 @@ pub(crate) struct Arguments {
 
 /// Tells the story from the build to the refusal; whatever was started and written is gone when it returns.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let programs = programs::build(workspace)?;
+    let programs = programs::build(workspace, &PACKAGES)?;
     let folder = tempfile::Builder::new()
         .prefix("gtoken-demo-")
         .tempdir()

@@ -3,6 +3,7 @@
 mod demo;
 mod dist;
 mod process;
+mod programs;
 mod test;
 mod tidy;
 mod workspace;

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::http::Client;
-use super::programs::Programs;
 use super::server::Server;
+use crate::programs::Programs;
 
 /// The variables that the sandbox exports and the demo needs.
 const NEEDED: [&str; 5] = [

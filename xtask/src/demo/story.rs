@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::cloud::Cloud;
 use super::diff;
 use super::pod::Container;
-use super::programs::Programs;
 use super::server::Server;
 use super::webhook::Webhook;
 use crate::process;
+use crate::programs::Programs;
 
 /// The role that the ServiceAccount asks for; the sandbox has it, with a trust policy that fits the reader.
 const ROLE: &str = "arn:aws:iam::123456789012:role/reader";

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::cloud::Cloud;
 use super::http::Client;
-use super::programs::Programs;
 use super::server::Server;
+use crate::programs::Programs;
 
 /// How long the webhook may take until it is ready to admit.
 const PATIENCE: Duration = Duration::from_secs(30);

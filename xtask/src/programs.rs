@@ -1,4 +1,4 @@
-//! The programs that the demo runs, built from this checkout.
+//! Programs of this checkout, built to run on this machine.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,22 +9,14 @@ use serde_json::Value;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// The packages whose programs the demo runs; each is called as its package.
-const PACKAGES: [&str; 4] = [
-    "gtoken",
-    "gtoken-webhook",
-    "gtoken-sandbox",
-    "caller-identity",
-];
-
 /// Where the built programs are.
 pub(crate) struct Programs(BTreeMap<String, PathBuf>);
 
-/// Builds all of them, with cargo's own progress shown.
-pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<Programs> {
+/// Builds the programs of these packages, each called as its package, with cargo's own progress shown.
+pub(crate) fn build(workspace: &Workspace, packages: &[&str]) -> anyhow::Result<Programs> {
     println!(
         "Building {}; the first time this takes minutes.",
-        PACKAGES.join(", ")
+        packages.join(", ")
     );
     let mut cargo = workspace.cargo();
     cargo.args([
@@ -32,7 +24,7 @@ pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<Programs> {
         "--locked",
         "--message-format=json-render-diagnostics",
     ]);
-    cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
     let built = process::captured_output(&mut cargo)?;
     if !built.status.success() {
         bail!("the build failed; cargo says above why");
@@ -42,7 +34,7 @@ pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<Programs> {
 }
 
 impl Programs {
-    /// The path of one of [`PACKAGES`].
+    /// The path of one that was built.
     pub(crate) fn path(&self, name: &str) -> anyhow::Result<&Path> {
         self.0
             .get(name)
