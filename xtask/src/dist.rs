@@ -5,25 +5,29 @@
 
 mod elf;
 mod flags;
+mod site;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
-use std::{env, fs};
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
 
-use anyhow::{Context as _, bail, ensure};
-use flags::Places;
+use anyhow::{Context as _, ensure};
 use sha2::{Digest as _, Sha256};
+pub(crate) use site::Site;
 
 use crate::process;
-use crate::workspace::{self, Workspace};
+use crate::workspace::Workspace;
 
-/// Each program with the profile it is built by; both are in the root manifest.
-const PROGRAMS: [(&str, &str); 3] = [
-    ("gtoken", "agent"),
-    ("gtoken-webhook", "release"),
-    ("gtoken-sandbox", "release"),
-];
+/// A program's name, which is its package's, with the profile it is built by; both are in a manifest.
+pub(crate) type Program = (&'static str, &'static str);
+
+/// The agent.
+pub(crate) const AGENT: Program = ("gtoken", "agent");
+/// The webhook.
+pub(crate) const WEBHOOK: Program = ("gtoken-webhook", "release");
+
+const PROGRAMS: [Program; 3] = [AGENT, WEBHOOK, ("gtoken-sandbox", "release")];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -46,155 +50,38 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Resul
     if arguments.check {
         return compare(workspace, &programs);
     }
-    let folder = workspace.target.join("dist");
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("could not create {}", folder.display()))?;
-    let site = Site::new(workspace.root.clone(), workspace.target.clone())?;
+    let site = Site::here(workspace)?;
     for program in programs {
-        let bytes = site.build(program)?;
-        let path = folder.join(program.0);
-        replace(&site.built(program), &path)?;
-        println!(
-            "{}  {:>9} bytes  {}",
-            hash(&bytes),
-            bytes.len(),
-            path.display()
-        );
+        ship(workspace, &site, program)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where a build happens and what has to be known about it.
-struct Site {
-    places: Places,
-    triple: String,
-    date: String,
-}
-
-impl Site {
-    fn new(checkout: PathBuf, target: PathBuf) -> anyhow::Result<Self> {
-        let compiler = Compiler::ask(&checkout)?;
-        let date = process::output(workspace::git(&checkout).args(["log", "-1", "--format=%ct"]))?;
-        let places = Places {
-            sources: compiler.sources,
-            commit: compiler.commit,
-            cargo_home: cargo_home()?,
-            checkout,
-            target,
-        };
-        Ok(Self {
-            places,
-            triple: compiler.triple,
-            date: date.trim().to_owned(),
-        })
-    }
-
-    /// Where cargo leaves a program.
-    fn built(&self, (name, profile): (&str, &str)) -> PathBuf {
-        self.places
-            .target
-            .join(&self.triple)
-            .join(profile)
-            .join(name)
-    }
-
-    /// Builds one program, makes sure that it is what we promise, and gives its bytes.
-    fn build(&self, program: (&str, &str)) -> anyhow::Result<Vec<u8>> {
-        let (name, profile) = program;
-        println!(
-            "building {name} ({profile}) in {}",
-            self.places.checkout.display()
-        );
-        let mut cargo = workspace::cargo(&self.places.checkout);
-        cargo
-            // A target of its own keeps the flags away from build scripts, which need not be static.
-            .args(["build", "--locked", "--package", name, "--bin", name])
-            .args(["--profile", profile, "--target", &self.triple])
-            .env("CARGO_TARGET_DIR", &self.places.target)
-            .env("CARGO_INCREMENTAL", "0")
-            .env("SOURCE_DATE_EPOCH", &self.date)
-            .env("CARGO_ENCODED_RUSTFLAGS", self.places.rust())
-            .env(
-                format!("CFLAGS_{}", self.triple.replace('-', "_")),
-                self.places.c(),
-            );
-        for name in ["CFLAGS", "TARGET_CFLAGS", "RUSTFLAGS"] {
-            cargo.env_remove(name);
-        }
-        ensure!(process::shown(&mut cargo)?, "{name} could not be built");
-        let path = self.built(program);
-        let bytes =
-            fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-        self.judge(&bytes)
-            .with_context(|| format!("{} is not fit to ship", path.display()))?;
-        Ok(bytes)
-    }
-
-    fn judge(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        if let Some(interpreter) = elf::interpreter(bytes)? {
-            bail!("it is not static, it asks for {interpreter}");
-        }
-        for path in [
-            &self.places.checkout,
-            &self.places.cargo_home,
-            &self.places.target,
-        ] {
-            ensure!(
-                !contains(bytes, path),
-                "it holds the path {} of this machine",
-                path.display()
-            );
-        }
-        Ok(())
-    }
-}
-
-/// What rustc says about itself.
-struct Compiler {
-    triple: String,
-    commit: String,
-    /// Where the sources of the standard library are, if they are installed.
-    sources: PathBuf,
-}
-
-impl Compiler {
-    /// Asks in the checkout, where the toolchain is pinned.
-    fn ask(checkout: &Path) -> anyhow::Result<Self> {
-        let rustc = |arguments: &[&str]| {
-            process::output(Command::new("rustc").args(arguments).current_dir(checkout))
-        };
-        let version = rustc(&["--version", "--verbose"])?;
-        let triple = field(&version, "host")?;
-        ensure!(
-            triple.ends_with("-linux-gnu"),
-            "the programs are built on Linux with glibc, and this is {triple}"
-        );
-        Ok(Self {
-            triple: triple.to_owned(),
-            commit: field(&version, "commit-hash")?.to_owned(),
-            sources: PathBuf::from(rustc(&["--print", "sysroot"])?.trim())
-                .join("lib/rustlib/src/rust"),
-        })
-    }
-}
-
-/// The value of a line `name: value`.
-fn field<'a>(text: &'a str, name: &str) -> anyhow::Result<&'a str> {
-    let mut lines = text.lines();
-    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    value.with_context(|| format!("rustc --version does not say its {name}"))
+/// Builds one program, puts it in `target/dist` and gives its bytes.
+pub(crate) fn ship(
+    workspace: &Workspace,
+    site: &Site,
+    program: Program,
+) -> anyhow::Result<Vec<u8>> {
+    let folder = workspace.target.join("dist");
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("could not create {}", folder.display()))?;
+    let bytes = site.build(program)?;
+    let path = folder.join(program.0);
+    replace(&site.built(program), &path)?;
+    println!(
+        "{}  {:>9} bytes  {}",
+        hash(&bytes),
+        bytes.len(),
+        path.display()
+    );
+    Ok(bytes)
 }
 
 /// Builds in two clones, one of them deeper, and says whether the bytes are the same.
-fn compare(
-    workspace: &Workspace,
-    programs: &[(&'static str, &'static str)],
-) -> anyhow::Result<ExitCode> {
+fn compare(workspace: &Workspace, programs: &[Program]) -> anyhow::Result<ExitCode> {
     let folder = tempfile::tempdir()?;
-    let sites = ["a", "another/checkout/that/lies/deeper"]
-        .map(|name| clone(workspace, &folder.path().join(name)));
-    let [one, other] = sites;
-    let (one, other) = (one?, other?);
+    let [one, other] = clones(workspace, folder.path())?;
     let mut differ = Vec::new();
     for &program in programs {
         let (first, second) = (one.build(program)?, other.build(program)?);
@@ -218,6 +105,14 @@ fn compare(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Two clean clones of HEAD below a folder, whose paths differ in length and depth.
+pub(crate) fn clones(workspace: &Workspace, folder: &Path) -> anyhow::Result<[Site; 2]> {
+    Ok([
+        clone(workspace, &folder.join("a"))?,
+        clone(workspace, &folder.join("another/checkout/that/lies/deeper"))?,
+    ])
+}
+
 fn clone(workspace: &Workspace, path: &Path) -> anyhow::Result<Site> {
     let mut git = workspace.git();
     git.args(["clone", "--quiet", "--no-hardlinks"])
@@ -235,13 +130,8 @@ fn replace(from: &Path, to: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("could not write {}", to.display()))
 }
 
-fn cargo_home() -> anyhow::Result<PathBuf> {
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    home.or_else(|| Some(env::home_dir()?.join(".cargo")))
-        .context("neither CARGO_HOME nor HOME says where cargo keeps its sources")
-}
-
-fn hash(bytes: &[u8]) -> String {
+/// The SHA-256 of the bytes in hexadecimal.
+pub(crate) fn hash(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().fold(String::new(), |mut text, byte| {
         let _never_fails = write!(text, "{byte:02x}");
@@ -249,23 +139,9 @@ fn hash(bytes: &[u8]) -> String {
     })
 }
 
-fn contains(bytes: &[u8], path: &Path) -> bool {
-    let wanted = path.as_os_str().as_encoded_bytes();
-    bytes.windows(wanted.len()).any(|window| window == wanted)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_is_found_anywhere_in_a_program() {
-        assert!(contains(
-            b"\0\0/root/.cargo/registry",
-            Path::new("/root/.cargo")
-        ));
-        assert!(!contains(b"\0\0/cargo/registry", Path::new("/root/.cargo")));
-    }
 
     #[test]
     fn hashes_are_written_as_sha256sum_does() {
