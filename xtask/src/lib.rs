@@ -2,6 +2,7 @@
 
 mod demo;
 mod dist;
+mod image;
 mod process;
 mod programs;
 mod test;
@@ -29,6 +30,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Build the programs as they are shipped: static, stripped, the same bytes everywhere
     Dist(dist::Arguments),
+    /// Make the OCI images that are shipped, without a container engine
+    Image(image::Arguments),
     /// Run every check there is; ends with the line `N passed, N failed, N skipped`
     Test,
     /// Check budgets, module trees, dependency walls, manifests and the table of invariants
@@ -53,6 +56,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(arguments) => demo::run(&workspace, &arguments),
         Command::Dist(arguments) => dist::run(&workspace, &arguments),
+        Command::Image(arguments) => image::run(&workspace, &arguments),
         Command::Test => test::run(&workspace),
         Command::Tidy => tidy::run(&workspace),
     }

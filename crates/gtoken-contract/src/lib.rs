@@ -18,5 +18,8 @@ pub use google::{GoogleIdentity, InvalidGoogleIdentity};
 /// The agent's image, pinned to the version of the webhook that injects it.
 pub const AGENT_IMAGE: &str = concat!("doitintl/gtoken:v", env!("CARGO_PKG_VERSION"));
 
+/// The webhook's image, of the same version as the agent that it injects.
+pub const WEBHOOK_IMAGE: &str = concat!("doitintl/gtoken-webhook:v", env!("CARGO_PKG_VERSION"));
+
 /// Where the agent's binary stands in its image.
 pub const AGENT_COMMAND: &str = "/gtoken";

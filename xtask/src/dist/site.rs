@@ -42,6 +42,16 @@ impl Site {
         })
     }
 
+    /// The root of the checkout.
+    pub(crate) fn checkout(&self) -> &Path {
+        &self.places.checkout
+    }
+
+    /// What is built for, as rustc names it.
+    pub(crate) fn triple(&self) -> &str {
+        &self.triple
+    }
+
     /// Where cargo leaves a program.
     pub(super) fn built(&self, (name, profile): Program) -> PathBuf {
         self.places
