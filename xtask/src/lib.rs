@@ -1,5 +1,6 @@
 //! All automation of this repository, in Rust: `cargo xtask COMMAND`, one module for each command.
 
+mod cache;
 mod demo;
 mod dist;
 mod image;

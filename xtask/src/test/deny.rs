@@ -1,15 +1,14 @@
 //! `cargo deny`, which is installed once for this user, outside of the checkout.
 
-use std::ffi::OsString;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::{env, fs};
 
 use anyhow::{Context as _, ensure};
 
 use super::{Outcome, judged};
-use crate::process;
 use crate::workspace::Workspace;
+use crate::{cache, process};
 
 const VERSION: &str = "0.20.2";
 
@@ -49,8 +48,7 @@ fn last(text: &str) -> &str {
 
 /// The tool, ready to take its subcommand.
 fn deny(workspace: &Workspace) -> anyhow::Result<Command> {
-    let root = tools(env::var_os("XDG_CACHE_HOME"), env::home_dir())?
-        .join(format!("cargo-deny-{VERSION}"));
+    let root = cache::folder("tools")?.join(format!("cargo-deny-{VERSION}"));
     let program = root.join("bin/cargo-deny");
     if !program.exists() {
         install(workspace, &root)?;
@@ -84,31 +82,9 @@ fn install(workspace: &Workspace, root: &PathBuf) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where tools are kept between runs (<https://specifications.freedesktop.org/basedir-spec/latest/>).
-fn tools(cache: Option<OsString>, home: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    let given = cache.map(PathBuf::from).filter(|path| path.is_absolute());
-    given
-        .or_else(|| Some(home?.join(".cache")))
-        .map(|cache| cache.join("gtoken/tools"))
-        .context("neither XDG_CACHE_HOME nor HOME says where tools can be kept")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tools_are_kept_where_the_user_keeps_caches() {
-        let home = Some(PathBuf::from("/home/me"));
-        let path = |cache: Option<&str>| tools(cache.map(OsString::from), home.clone()).unwrap();
-        assert_eq!(path(None), PathBuf::from("/home/me/.cache/gtoken/tools"));
-        assert_eq!(
-            path(Some("/var/cache")),
-            PathBuf::from("/var/cache/gtoken/tools")
-        );
-        assert_eq!(path(Some("")), path(None));
-        assert!(tools(None, None).is_err());
-    }
 
     #[test]
     fn the_reason_of_a_skip_is_the_last_thing_said() {
