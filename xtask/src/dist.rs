@@ -7,15 +7,14 @@ mod elf;
 mod flags;
 mod site;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
-use sha2::{Digest as _, Sha256};
 pub(crate) use site::Site;
 
+use crate::hash::sha256;
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -71,7 +70,7 @@ pub(crate) fn ship(
     replace(&site.built(program), &path)?;
     println!(
         "{}  {:>9} bytes  {}",
-        hash(&bytes),
+        sha256(&bytes),
         bytes.len(),
         path.display()
     );
@@ -86,10 +85,10 @@ fn compare(workspace: &Workspace, programs: &[Program]) -> anyhow::Result<ExitCo
     for &program in programs {
         let (first, second) = (one.build(program)?, other.build(program)?);
         let same = first == second;
-        println!("{}  {}", hash(&first), program.0);
+        println!("{}  {}", sha256(&first), program.0);
         println!(
             "{}  {}: {}",
-            hash(&second),
+            sha256(&second),
             program.0,
             if same { "the same bytes" } else { "DIFFERENT" }
         );
@@ -130,26 +129,9 @@ fn replace(from: &Path, to: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("could not write {}", to.display()))
 }
 
-/// The SHA-256 of the bytes in hexadecimal.
-pub(crate) fn hash(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _never_fails = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hashes_are_written_as_sha256sum_does() {
-        assert_eq!(
-            hash(b""),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
-    }
 
     #[test]
     fn a_file_in_use_is_replaced_whole() {

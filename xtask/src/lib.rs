@@ -3,6 +3,7 @@
 mod cache;
 mod demo;
 mod dist;
+mod hash;
 mod image;
 mod process;
 mod programs;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::rootfs::Rootfs;
-use crate::dist::hash;
+use crate::hash::sha256;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -160,12 +160,12 @@ impl Layout {
 /// Adds a blob and gives its descriptor.
 fn blob(files: &mut BTreeMap<String, Vec<u8>>, kind: &str, bytes: Vec<u8>) -> Value {
     let descriptor = json!({"mediaType": kind, "digest": digest(&bytes), "size": bytes.len()});
-    files.insert(format!("blobs/sha256/{}", hash(&bytes)), bytes);
+    files.insert(format!("blobs/sha256/{}", sha256(&bytes)), bytes);
     descriptor
 }
 
 fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", hash(bytes))
+    format!("sha256:{}", sha256(bytes))
 }
 
 /// What tools call the image: the first name is the tag, as the specification has it, the second is containerd's own,
@@ -223,7 +223,7 @@ mod tests {
     fn blob<'a>(layout: &'a Layout, descriptor: &Value) -> &'a [u8] {
         let digest = descriptor["digest"].as_str().unwrap();
         let blob = &layout.files[&format!("blobs/{}", digest.replace(':', "/"))];
-        assert_eq!(digest, format!("sha256:{}", hash(blob)));
+        assert_eq!(digest, format!("sha256:{}", sha256(blob)));
         assert_eq!(descriptor["size"], blob.len());
         blob
     }
@@ -253,7 +253,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             configuration["rootfs"]["diff_ids"],
-            json!([format!("sha256:{}", hash(&layer))])
+            json!([format!("sha256:{}", sha256(&layer))])
         );
         let rootfs = Rootfs::default().program("program", b"program".to_vec());
         assert_eq!(layer, rootfs.archive().unwrap());
