@@ -5,6 +5,7 @@
 //! bytes and from the commit alone, so that anybody gets the same one and can see that an image is what it says.
 
 mod oci;
+mod pause;
 mod product;
 mod rootfs;
 
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use oci::{Layout, Platform};
+pub(crate) use pause::pause;
 use product::{Facts, RECIPES, Recipe};
 
 use crate::dist::{self, Site};
