@@ -1,6 +1,7 @@
 //! All automation of this repository, in Rust: `cargo xtask COMMAND`, one module for each command.
 
 mod cache;
+mod cluster;
 mod demo;
 mod dist;
 mod hash;
@@ -28,6 +29,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// A real Kubernetes on this machine, for the end-to-end suite and to play with
+    Cluster(cluster::Arguments),
     /// Show the whole path on this machine, from an annotated ServiceAccount to AWS credentials
     Demo(demo::Arguments),
     /// Build the programs as they are shipped: static, stripped, the same bytes everywhere
@@ -54,12 +57,14 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let workspace = Workspace::find()?;
+    let workspace = Workspace::find;
     match command {
-        Command::Demo(arguments) => demo::run(&workspace, &arguments),
-        Command::Dist(arguments) => dist::run(&workspace, &arguments),
-        Command::Image(arguments) => image::run(&workspace, &arguments),
-        Command::Test => test::run(&workspace),
-        Command::Tidy => tidy::run(&workspace),
+        // Its first process runs where no cargo can be asked.
+        Command::Cluster(arguments) => cluster::run(&arguments),
+        Command::Demo(arguments) => demo::run(&workspace()?, &arguments),
+        Command::Dist(arguments) => dist::run(&workspace()?, &arguments),
+        Command::Image(arguments) => image::run(&workspace()?, &arguments),
+        Command::Test => test::run(&workspace()?),
+        Command::Tidy => tidy::run(&workspace()?),
     }
 }
