@@ -2,9 +2,12 @@
 
 mod cache;
 mod cluster;
+mod codegen;
 mod demo;
 mod dist;
+mod go;
 mod hash;
+mod helm;
 mod image;
 mod process;
 mod programs;
@@ -31,6 +34,8 @@ struct Arguments {
 enum Command {
     /// A real Kubernetes on this machine, for the end-to-end suite and to play with
     Cluster(cluster::Arguments),
+    /// Write the files that are made from others; `--check` says which are stale
+    Codegen(codegen::Arguments),
     /// Show the whole path on this machine, from an annotated ServiceAccount to AWS credentials
     Demo(demo::Arguments),
     /// Build the programs as they are shipped: static, stripped, the same bytes everywhere
@@ -61,6 +66,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         // Its first process runs where no cargo can be asked.
         Command::Cluster(arguments) => cluster::run(&arguments),
+        Command::Codegen(arguments) => codegen::run(&workspace()?, &arguments),
         Command::Demo(arguments) => demo::run(&workspace()?, &arguments),
         Command::Dist(arguments) => dist::run(&workspace()?, &arguments),
         Command::Image(arguments) => image::run(&workspace()?, &arguments),

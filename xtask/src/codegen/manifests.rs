@@ -1,0 +1,205 @@
+//! What is made of the chart in `deploy/chart`: its own version, and the manifests for those who do not use Helm.
+
+use anyhow::{Context as _, ensure};
+
+use crate::helm;
+use crate::process;
+use crate::workspace::Workspace;
+
+/// The version of every part of this workspace.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What stands above the rendered chart. The namespace takes only pods that can do no harm to their node.
+const HEAD: &str = "\
+# Made from deploy/chart by `cargo xtask codegen`; change it there.
+#
+# Install it by `kubectl apply -f`. Its pods wait for the Secret gtoken-webhook-certs, and the API server trusts them
+# once the caBundle of each entry of the MutatingWebhookConfiguration names the authority of their certificate.
+---
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: gtoken
+  labels:
+    app.kubernetes.io/part-of: gtoken
+    pod-security.kubernetes.io/enforce: restricted
+";
+
+/// `Chart.yaml` with the version of this workspace in both of its places.
+pub(super) fn chart(_workspace: &Workspace, present: Option<&str>) -> anyhow::Result<String> {
+    stamp(present.context("there is no chart")?, VERSION)
+}
+
+/// `install.yaml`: the namespace, and the chart as it is without any value of the user's.
+pub(super) fn install(workspace: &Workspace, _present: Option<&str>) -> anyhow::Result<String> {
+    let rendered = process::output(helm::helm(workspace)?.args([
+        "template",
+        "gtoken-webhook",
+        "deploy/chart",
+        "--namespace=gtoken",
+    ]))?;
+    Ok(format!("{HEAD}{}\n", rendered.trim_end()))
+}
+
+fn stamp(text: &str, version: &str) -> anyhow::Result<String> {
+    let mut places = 0;
+    let mut stamped = |line: &str| {
+        let key = line.split(':').next().unwrap_or_default();
+        if matches!(key, "version" | "appVersion") {
+            places += 1;
+            format!("{key}: {version}\n")
+        } else {
+            format!("{line}\n")
+        }
+    };
+    let text: String = text.lines().map(&mut stamped).collect();
+    ensure!(
+        places == 2,
+        "deploy/chart/Chart.yaml has {places} lines `version:` and `appVersion:`; it takes one of each"
+    );
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use gtoken_contract::{AGENT_IMAGE, WEBHOOK_IMAGE};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn objects() -> Vec<Value> {
+        serde_saphyr::from_multiple(include_str!("../../../deploy/install.yaml")).unwrap()
+    }
+
+    fn object(kind: &str) -> Value {
+        let mut found = objects();
+        found.retain(|object| object["kind"] == kind);
+        assert_eq!(found.len(), 1, "objects of the kind {kind}");
+        found.remove(0)
+    }
+
+    /// The only container of the Deployment.
+    fn container() -> Value {
+        object("Deployment")["spec"]["template"]["spec"]["containers"][0].take()
+    }
+
+    #[test]
+    fn both_versions_are_stamped_and_nothing_else() {
+        let text = "apiVersion: v2\nversion: 1\nappVersion: 1\nkubeVersion: 1\n";
+        assert_eq!(
+            stamp(text, "0.5.0").unwrap(),
+            "apiVersion: v2\nversion: 0.5.0\nappVersion: 0.5.0\nkubeVersion: 1\n"
+        );
+        let error = stamp("version: 1\n", "0.5.0").unwrap_err();
+        assert!(error.to_string().contains("has 1 lines"), "{error}");
+    }
+
+    #[test]
+    fn the_chart_has_the_version_of_the_workspace() {
+        let text = include_str!("../../../deploy/chart/Chart.yaml");
+        assert_eq!(stamp(text, VERSION).unwrap(), text);
+    }
+
+    #[test]
+    fn the_manifests_ask_for_the_images_that_are_made() {
+        let container = container();
+        assert_eq!(container["image"], WEBHOOK_IMAGE);
+        let agent = json!(format!("--image={AGENT_IMAGE}"));
+        let args = container["args"].as_array().unwrap();
+        assert!(args.contains(&agent), "{args:?}");
+    }
+
+    #[test]
+    fn the_names_are_those_that_others_rely_on() {
+        let names: Vec<_> = objects()
+            .iter()
+            .map(|object| format!("{}/{}", object["kind"], object["metadata"]["name"]))
+            .map(|name| name.replace('"', ""))
+            .collect();
+        for name in [
+            "Namespace/gtoken",
+            "ServiceAccount/gtoken-webhook-sa",
+            "Service/gtoken-webhook-svc",
+            "Deployment/gtoken-webhook",
+            "MutatingWebhookConfiguration/gtoken-webhook",
+        ] {
+            assert!(names.iter().any(|found| found == name), "{name}: {names:?}");
+        }
+        let configuration = object("MutatingWebhookConfiguration");
+        let entries = configuration["webhooks"].as_array().unwrap();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry["name"].as_str(), entry["failurePolicy"].as_str()))
+            .collect();
+        assert_eq!(
+            entries,
+            [
+                (Some("required.pods.gtoken"), Some("Fail")),
+                (Some("optional.pods.gtoken"), Some("Ignore")),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_webhook_may_read_service_accounts_and_nothing_else() {
+        assert_eq!(
+            object("ClusterRole")["rules"],
+            json!([{
+                "apiGroups": [""],
+                "resources": ["serviceaccounts"],
+                "verbs": ["get", "list", "watch"],
+            }])
+        );
+        assert!(objects().iter().all(|object| object["kind"] != "Role"));
+    }
+
+    #[test]
+    fn no_pod_that_a_cluster_mends_itself_with_waits_for_the_webhook() {
+        let configuration = object("MutatingWebhookConfiguration");
+        for entry in configuration["webhooks"].as_array().unwrap() {
+            let namespaces = &entry["namespaceSelector"]["matchExpressions"];
+            assert_eq!(
+                *namespaces,
+                json!([
+                    {
+                        "key": "kubernetes.io/metadata.name",
+                        "operator": "NotIn",
+                        "values": ["gtoken", "kube-node-lease", "kube-public", "kube-system"],
+                    },
+                    {"key": "admission.gtoken/ignore", "operator": "DoesNotExist"},
+                ])
+            );
+        }
+    }
+
+    /// Both the namespace's own rule and, wherever else it is installed, the webhook's.
+    #[test]
+    fn the_webhook_starts_where_pod_security_is_restricted() {
+        let labels = &object("Namespace")["metadata"]["labels"];
+        assert_eq!(labels["pod-security.kubernetes.io/enforce"], "restricted");
+        let context = &container()["securityContext"];
+        assert_eq!(context["allowPrivilegeEscalation"], false);
+        assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}));
+        assert_eq!(context["readOnlyRootFilesystem"], true);
+        assert_eq!(context["runAsNonRoot"], true);
+        assert_eq!(context["runAsUser"], 65532);
+        assert_eq!(context["seccompProfile"]["type"], "RuntimeDefault");
+    }
+
+    #[test]
+    fn what_the_service_names_is_a_port_of_the_webhook() {
+        let container = container();
+        let ports = container["ports"].as_array().unwrap();
+        let number = |name: &Value| {
+            let mut found = ports.iter().filter(|port| port["name"] == *name);
+            found.next().unwrap()["containerPort"].to_string()
+        };
+        let args = container["args"].to_string();
+        let target = number(&object("Service")["spec"]["ports"][0]["targetPort"]);
+        assert!(args.contains(&format!("\"--listen-address=:{target}\"")));
+        for probe in ["readinessProbe", "livenessProbe"] {
+            let asked = number(&container[probe]["httpGet"]["port"]);
+            assert!(args.contains(&format!("\"--telemetry-listen-address=:{asked}\"")));
+        }
+    }
+}
