@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check there is, all of them even if one fails, and one line that says how it went.
 
+mod chart;
 mod deny;
 mod tally;
 
@@ -31,6 +32,8 @@ const STEPS: &[Step] = &[
     ("licences, bans and sources", deny::rules),
     ("advisories", deny::advisories),
     ("tests", tests),
+    ("generated files", chart::generated),
+    ("chart", chart::chart),
     ("tidy", tidy),
     ("demo", demo),
 ];

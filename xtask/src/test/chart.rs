@@ -1,0 +1,119 @@
+//! The chart, as Helm itself sees it: what it renders and what it refuses.
+
+use std::process::Command;
+
+use super::Outcome;
+use crate::codegen;
+use crate::helm::helm;
+use crate::workspace::Workspace;
+use crate::{go, process};
+
+const CHART: &str = "deploy/chart";
+
+/// Arguments, and a word of the refusal that tells what is wrong with them.
+const REFUSED: [(&str, &str); 9] = [
+    ("--set=replica=3", "'replica' not allowed"),
+    ("--set=image.tags=v1", "'tags' not allowed"),
+    ("--set=replicas=none", "/replicas"),
+    ("--set=image.digest=sha256:12", "/image/digest"),
+    ("--set=log.level=loud", "/log/level"),
+    ("--set=extraArgs={sidecar-mode=native}", "/extraArgs/0"),
+    ("--set=tls.caBundle=-----BEGIN", "/tls/caBundle"),
+    (
+        "--set=tls.caBundle=bm9uZQ==",
+        "tls.caBundle is no certificate",
+    ),
+    ("--kube-version=1.28.9", "1.28.9"),
+];
+
+/// Arguments, and what must then stand in the manifests.
+const RENDERED: [(&str, &str); 7] = [
+    ("--set=replicas=3", "replicas: 3"),
+    (
+        "--set=image.digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "image: doitintl/gtoken-webhook@sha256:0123456789abcdef",
+    ),
+    (
+        "--set=agent.image.repository=mirror.example/gtoken,agent.image.tag=v1",
+        "- --image=mirror.example/gtoken:v1",
+    ),
+    ("--set=imagePullSecrets[0].name=mirror", "- name: mirror"),
+    (
+        "--set=extraArgs={--sidecar-mode=native}",
+        "- \"--sidecar-mode=native\"",
+    ),
+    (
+        "--set=tls.caBundle=LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t",
+        "caBundle: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t",
+    ),
+    // Where Kubernetes is old enough, and calls itself as Google's does.
+    ("--kube-version=1.29.0-gke.1", "kind: Deployment"),
+];
+
+/// Compares every generated file with what its source makes.
+pub(super) fn generated(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    if let Some(skipped) = without_go() {
+        return Ok(skipped);
+    }
+    Ok(judged(&codegen::stale(workspace)?))
+}
+
+/// Lints the chart, and gives it values that it must take or refuse.
+pub(super) fn chart(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    if let Some(skipped) = without_go() {
+        return Ok(skipped);
+    }
+    if !process::shown(helm(workspace)?.args(["lint", "--strict", CHART]))? {
+        return Ok(Outcome::Failed("mend what helm says above".to_owned()));
+    }
+    let mut problems = Vec::new();
+    for (argument, reason) in REFUSED {
+        problems.extend(refused(template(workspace)?.arg(argument), reason)?);
+    }
+    for (argument, text) in RENDERED {
+        problems.extend(rendered(template(workspace)?.arg(argument), text)?);
+    }
+    Ok(judged(&problems))
+}
+
+fn template(workspace: &Workspace) -> anyhow::Result<Command> {
+    let mut helm = helm(workspace)?;
+    helm.args(["template", "gtoken-webhook", CHART, "--namespace=gtoken"]);
+    Ok(helm)
+}
+
+/// What is wrong, if the command is not refused with this reason.
+fn refused(command: &mut Command, reason: &str) -> anyhow::Result<Option<String>> {
+    let output = process::captured(command)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_refused = !output.status.success() && said.contains(reason);
+    Ok((!is_refused).then(|| {
+        format!(
+            "`{}` is not refused for {reason:?}, it says: {}",
+            process::describe(command),
+            said.trim()
+        )
+    }))
+}
+
+/// What is wrong, if the command does not render this text.
+fn rendered(command: &mut Command, text: &str) -> anyhow::Result<Option<String>> {
+    let rendered = process::output(command)?;
+    Ok((!rendered.contains(text))
+        .then(|| format!("`{}` renders no {text:?}", process::describe(command))))
+}
+
+fn judged(problems: &[impl ToString]) -> Outcome {
+    if problems.is_empty() {
+        return Outcome::Passed;
+    }
+    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    Outcome::Failed(problems.join("\n          "))
+}
+
+/// Helm is built with Go; a machine without can do all the rest.
+fn without_go() -> Option<Outcome> {
+    go::program()
+        .is_none()
+        .then(|| Outcome::Skipped("helm is built with Go, and there is none".to_owned()))
+}
