@@ -203,3 +203,24 @@ fn values_that_would_reject_every_pod_are_refused() {
         assert!(text.contains(name), "{text}");
     }
 }
+
+/// The list under `args:` in the one Deployment that is shipped.
+fn shipped_args() -> Vec<&'static str> {
+    let manifests = include_str!("../../../../deploy/install.yaml");
+    let (_, args) = manifests.split_once("\n          args:\n").unwrap();
+    args.lines()
+        .map(str::trim_start)
+        .filter(|line| !line.starts_with('#'))
+        .map_while(|line| line.strip_prefix("- "))
+        .collect()
+}
+
+#[test]
+fn the_manifests_start_it_with_flags_that_it_has_and_its_own_defaults() {
+    let cli = parse(&shipped_args()).unwrap();
+    assert!(cli.log.json);
+    let Command::Server(server) = cli.command;
+    assert_eq!(server.inject.settings(), Ok(Settings::default()));
+    assert_eq!(server.serve.listen_address.to_string(), ":10250");
+    assert!(server.admin.telemetry_listen_address.is_some());
+}
