@@ -3,33 +3,20 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
 use super::bed::KUBERNETES;
 use super::machine;
-use crate::cache;
 use crate::hash::Hasher;
 use crate::process::Group;
 use crate::workspace::Workspace;
-
-/// Where the module is in a checkout.
-const MODULE: &str = "e2e/cluster";
-
-/// Inlining and debugging information would take a third of the build's time.
-pub(crate) const GO_FLAGS: &str = "-gcflags=all=-l -dwarf=false";
-
-/// What makes a build the same everywhere, and never change its own module.
-pub(crate) const GO_ENVIRONMENT: [(&str, &str); 2] = [
-    ("CGO_ENABLED", "0"),
-    ("GOFLAGS", "-mod=readonly -buildvcs=false -trimpath"),
-];
+use crate::{cache, go};
 
 /// The program, built if it is not there yet; `kubectl` is beside it.
 pub(super) fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let module = workspace.root.join(MODULE);
+    let module = workspace.root.join(go::MODULE);
     let folder = cache::folder("cluster")?.join(hash(&module)?);
     let program = folder.join("bed");
     if program.exists() {
@@ -60,14 +47,11 @@ pub(super) fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
 fn compile(module: &Path, program: &Path, log: &Path) -> anyhow::Result<()> {
     let file =
         fs::File::create(log).with_context(|| format!("could not write {}", log.display()))?;
-    let mut go = Command::new(machine::go()?);
-    go.current_dir(module)
-        .args(["build", GO_FLAGS])
-        .arg(format!("-ldflags={}", linker_flags()))
+    let mut go = go::build(module)?;
+    go.arg(format!("-ldflags={}", linker_flags()))
         .arg("-o")
         .arg(program)
         .arg(".")
-        .envs(GO_ENVIRONMENT)
         .stdout(file.try_clone()?)
         .stderr(file);
     let status = Group::spawn(&mut go)?.wait()?;
@@ -105,7 +89,7 @@ fn hash(module: &Path) -> anyhow::Result<String> {
     for file in files {
         hasher.file(module, &file)?;
     }
-    hasher.text(GO_FLAGS).text(&linker_flags());
+    hasher.text(go::FLAGS).text(&linker_flags());
     Ok(hasher.short())
 }
 
@@ -130,7 +114,7 @@ mod tests {
     fn the_module_is_of_the_version_that_is_told() {
         let module = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("..")
-            .join(MODULE);
+            .join(go::MODULE);
         let text = fs::read_to_string(module.join("go.mod")).unwrap();
         assert!(text.contains(&format!("k8s.io/kubernetes v{KUBERNETES}\n")));
     }

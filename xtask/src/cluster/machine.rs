@@ -1,4 +1,4 @@
-//! What the machine must have: root on Linux, a few of Debian's packages, Go, and room on its disk.
+//! What the machine must have: root on Linux, a few of Debian's packages, and room on its disk.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -84,14 +84,6 @@ pub(super) fn install_packages() -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// The Go that builds the components; one older than they ask for fetches the right one by itself.
-pub(super) fn go() -> anyhow::Result<PathBuf> {
-    let usual = Some(PathBuf::from("/usr/local/go/bin/go")).filter(|path| path.exists());
-    find("go").or(usual).context(
-        "Go is missing, and Debian's own is too old; install Go 1.26 or newer (https://go.dev/doc/install)",
-    )
 }
 
 /// Makes sure that there is room for what a build and a run write below `folder`.
