@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    caller_identity::main().await
+    caller_identity::main(std::env::args_os().skip(1)).await
 }
