@@ -41,7 +41,7 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 pub(super) fn check() -> anyhow::Result<()> {
     ensure!(
         cfg!(target_os = "linux") && rustix::process::geteuid().is_root(),
-        "the cluster needs root on Linux; without, `cargo xtask e2e --existing` uses a cluster of yours, by KUBECONFIG"
+        "the cluster needs root on Linux"
     );
     Ok(())
 }
