@@ -16,14 +16,20 @@ pub(crate) const FLAGS: &str = "-gcflags=all=-l -dwarf=false";
 /// Where Go's own archive is unpacked, which is in no PATH by itself.
 const USUAL: &str = "/usr/local/go/bin/go";
 
-/// `go build` in a module, so that the result is the same everywhere and the module stays as it is.
+/// `go build` in a module, without what takes the time of a large one.
 pub(crate) fn build(module: &Path) -> anyhow::Result<Command> {
+    let mut go = command(module)?;
+    go.args(["build", FLAGS]);
+    Ok(go)
+}
+
+/// Go in a module, so that the result is the same everywhere and the module stays as it is.
+pub(crate) fn command(module: &Path) -> anyhow::Result<Command> {
     let program = program().context(
         "Go is missing, and Debian's own is too old; install Go 1.26 or newer (https://go.dev/doc/install)",
     )?;
     let mut go = Command::new(program);
     go.current_dir(module)
-        .args(["build", FLAGS])
         .env("CGO_ENABLED", "0")
         .env("GOFLAGS", "-mod=readonly -buildvcs=false -trimpath");
     Ok(go)

@@ -2,6 +2,7 @@
 
 mod chart;
 mod deny;
+mod golang;
 mod tally;
 
 use std::process::{Command, ExitCode};
@@ -32,6 +33,7 @@ const STEPS: &[Step] = &[
     ("licences, bans and sources", deny::rules),
     ("advisories", deny::advisories),
     ("tests", tests),
+    ("Go", golang::check),
     ("generated files", chart::generated),
     ("chart", chart::chart),
     ("tidy", tidy),

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
-use super::Outcome;
+use super::{Outcome, golang};
 use crate::codegen;
 use crate::helm::helm;
+use crate::process;
 use crate::workspace::Workspace;
-use crate::{go, process};
 
 const CHART: &str = "deploy/chart";
 
@@ -52,7 +52,7 @@ const RENDERED: [(&str, &str); 7] = [
 
 /// Compares every generated file with what its source makes.
 pub(super) fn generated(workspace: &Workspace) -> anyhow::Result<Outcome> {
-    if let Some(skipped) = without_go() {
+    if let Some(skipped) = golang::missing("helm is built with Go") {
         return Ok(skipped);
     }
     Ok(judged(&codegen::stale(workspace)?))
@@ -60,7 +60,7 @@ pub(super) fn generated(workspace: &Workspace) -> anyhow::Result<Outcome> {
 
 /// Lints the chart, and gives it values that it must take or refuse.
 pub(super) fn chart(workspace: &Workspace) -> anyhow::Result<Outcome> {
-    if let Some(skipped) = without_go() {
+    if let Some(skipped) = golang::missing("helm is built with Go") {
         return Ok(skipped);
     }
     if !process::shown(helm(workspace)?.args(["lint", "--strict", CHART]))? {
@@ -109,11 +109,4 @@ fn judged(problems: &[impl ToString]) -> Outcome {
     }
     let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
     Outcome::Failed(problems.join("\n          "))
-}
-
-/// Helm is built with Go; a machine without can do all the rest.
-fn without_go() -> Option<Outcome> {
-    go::program()
-        .is_none()
-        .then(|| Outcome::Skipped("helm is built with Go, and there is none".to_owned()))
 }
