@@ -12,8 +12,9 @@
 //! | `POST /keys/retire` | | publishes the signing key only |
 //! | `GET /journal` | | STS's calls and the reasons for its answers |
 //! | `GET /requests` | | what reached the metadata server |
+//! | `GET /accounts?email=…` | | `{"email": …, "uniqueId": …}`, as `gcloud iam service-accounts describe` tells it: what a trust policy names |
 //!
-//! A query filters the last two by the fields of what they answer, as `GET /journal?role=…&outcome=Success` and
+//! A query filters the journal and the requests by the fields of what they answer, as `GET /journal?role=…&outcome=Success` and
 //! `GET /requests?namespace=…&pod=…` do. The fields are those of [`crate::aws::Entry`] and [`crate::google::SeenRequest`].
 //!
 //! What changes something answers 204; what cannot be done answers 400 with `{"error": …}`.
@@ -84,6 +85,7 @@ impl Control {
         let done = match (method.as_str(), path) {
             ("GET", "/journal") => return found(&self.aws.journal(), &query),
             ("GET", "/requests") => return found(&self.google.requests(), &query),
+            ("GET", "/accounts") => return self.account(&query),
             ("PUT", "/roles") => parse::<Role>(body)
                 .and_then(|role| self.aws.put_role(&role).map_err(|error| error.to_string())),
             ("PUT", "/providers") => {
@@ -112,6 +114,15 @@ impl Control {
             }
             Err(error) => refused(&error),
         }
+    }
+
+    /// The Google account of the email that the query names.
+    fn account(&self, query: &[(String, String)]) -> Response<Body> {
+        let email = form::value(query, "email").filter(|email| email.contains('@'));
+        email.map_or_else(
+            || refused("an account is asked for by its email, as /accounts?email=NAME@PROJECT.iam.gserviceaccount.com"),
+            |email| http::json(StatusCode::OK, &self.google.account(email)),
+        )
     }
 
     fn play(&self, query: &[(String, String)], body: &[u8]) -> Result<(), String> {
@@ -187,7 +198,7 @@ fn refused(error: &str) -> Response<Body> {
 fn nothing_here(method: &Method, path: &str) -> Response<Body> {
     let error = format!(
         "there is no {method} {path}; there are PUT /roles, /providers, /identity, /lifetimes and /scenario, \
-         POST /keys/rotate and /keys/retire, GET /journal and /requests"
+         POST /keys/rotate and /keys/retire, GET /journal, /requests and /accounts"
     );
     http::json(StatusCode::NOT_FOUND, &json!({"error": error}))
 }

@@ -122,6 +122,17 @@ impl Cluster {
         })
     }
 
+    /// The Google account of this email.
+    pub(crate) fn account(&self, email: &str) -> GoogleIdentity {
+        match self.accounts.get(email) {
+            Some(unique_id) => GoogleIdentity {
+                email: email.to_owned(),
+                unique_id: unique_id.clone(),
+            },
+            None => GoogleIdentity::named(email),
+        }
+    }
+
     fn service_account(&self, pod: &Pod) -> Result<String, CallerError> {
         if let Some(known) = self.service_accounts.lock().get(&pod.uid) {
             return Ok(known.clone());
@@ -152,15 +163,5 @@ impl Cluster {
             name: pod.name.clone(),
             cause,
         })
-    }
-
-    fn account(&self, email: &str) -> GoogleIdentity {
-        match self.accounts.get(email) {
-            Some(unique_id) => GoogleIdentity {
-                email: email.to_owned(),
-                unique_id: unique_id.clone(),
-            },
-            None => GoogleIdentity::named(email),
-        }
     }
 }

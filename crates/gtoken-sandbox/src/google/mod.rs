@@ -125,6 +125,15 @@ impl Google {
         playbills.play_in_turn(target, scenarios);
     }
 
+    /// The account of this email, with the unique id that its tokens carry.
+    pub fn account(&self, email: &str) -> GoogleIdentity {
+        match (self.identity(), &self.cluster) {
+            (_, Some(cluster)) => cluster.account(email),
+            (Identity::Linked(own) | Identity::Node(own), None) if own.email == email => own,
+            _ => GoogleIdentity::named(email),
+        }
+    }
+
     /// What reached the metadata server, oldest first; the last 10,000.
     pub fn requests(&self) -> Vec<SeenRequest> {
         self.requests.entries()

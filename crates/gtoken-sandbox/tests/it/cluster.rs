@@ -175,6 +175,21 @@ fn a_young_pod_is_refused_until_it_has_grown() {
 }
 
 #[test]
+fn an_account_is_told_as_its_tokens_show_it() {
+    let bed = Bed::start();
+    let agent = wire::agent(bed.sandbox.ca_pem());
+    let told = |email: &str| {
+        let url = format!("{}/accounts?email={email}", bed.sandbox.control_url());
+        let reply = wire::get(&agent, &url, &[]).unwrap();
+        serde_json::from_str::<GoogleIdentity>(&reply.body).unwrap()
+    };
+    let of_token = claims(&bed.token(READER).body);
+    assert_eq!(told(READER_EMAIL).unique_id, of_token["sub"]);
+    let other = "other@p.iam.gserviceaccount.com";
+    assert_eq!(told(other), GoogleIdentity::named(other));
+}
+
+#[test]
 fn requests_are_found_by_the_pod_that_sent_them() {
     let bed = Bed::start();
     for from in [READER, NODE, WRITER, READER] {

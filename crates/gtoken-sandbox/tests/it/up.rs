@@ -205,6 +205,10 @@ fn the_control_api_does_what_tests_do_by_calling() {
     assert_eq!(filtered.as_array().unwrap().len(), 2);
     assert_eq!(up.control("GET", "/journal?nothing=1", "").status, 400);
     let other = r#""notFound""#;
+    let account = up.control("GET", "/accounts?email=w@p.iam.gserviceaccount.com", "");
+    let account: Value = serde_json::from_str(&account.body).unwrap();
+    assert_eq!(account["uniqueId"], "1234");
+    assert_eq!(up.control("GET", "/accounts", "").status, 400);
     let path = "/scenario?namespace=other";
     assert_eq!(up.control("PUT", path, other).status, 204);
     assert_eq!(up.token().status, 503);
