@@ -9,6 +9,7 @@ mod go;
 mod hash;
 mod helm;
 mod image;
+mod packages;
 mod process;
 mod programs;
 mod test;
