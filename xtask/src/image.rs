@@ -4,6 +4,7 @@
 //! No container engine is needed: an image is a tar archive and three JSON files. Its digest comes from the program's
 //! bytes and from the commit alone, so that anybody gets the same one and can see that an image is what it says.
 
+mod kept;
 mod oci;
 mod pause;
 mod product;

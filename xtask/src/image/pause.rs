@@ -4,11 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context as _;
-
+use super::kept;
 use super::oci::{Config, Image, Platform};
 use super::rootfs::Rootfs;
-use crate::cache;
 use crate::dist::Site;
 use crate::hash::Hasher;
 use crate::process;
@@ -23,31 +21,21 @@ const SOURCE: &str = "e2e/cluster/pause.c";
 /// The archive that `ctr images import` takes, made if it is not there yet.
 pub(crate) fn pause(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let source = workspace.root.join(SOURCE);
-    let key = Hasher::default().file(&workspace.root, &source)?.short();
-    let folder = cache::folder("images")?.join(key);
-    let archive = folder.join("pause.tar");
-    if archive.exists() {
-        return Ok(archive);
-    }
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("could not create {}", folder.display()))?;
-    let image = Image {
-        name: NAME.to_owned(),
-        platform: Platform::of(Site::here(workspace)?.triple())?,
-        created: "1970-01-01T00:00:00Z".to_owned(),
-        config: Config {
-            user: "65535:65535".to_owned(),
-            entrypoint: vec!["/pause".to_owned()],
-            ..Config::default()
-        },
-        rootfs: Rootfs::default().program("/pause", compile(&source)?),
-    };
-    // By a rename, so that no half of an archive is ever taken for one.
-    let part = folder.join("pause.part");
-    fs::write(&part, image.layout()?.archive()?)
-        .and_then(|()| fs::rename(&part, &archive))
-        .with_context(|| format!("could not write {}", archive.display()))?;
-    Ok(archive)
+    let mut made_from = Hasher::default();
+    made_from.file(&workspace.root, &source)?;
+    kept::archive("pause", &made_from, || {
+        Ok(Image {
+            name: NAME.to_owned(),
+            platform: Platform::of(Site::here(workspace)?.triple())?,
+            created: kept::CREATED.to_owned(),
+            config: Config {
+                user: "65535:65535".to_owned(),
+                entrypoint: vec!["/pause".to_owned()],
+                ..Config::default()
+            },
+            rootfs: Rootfs::default().program("/pause", compile(&source)?),
+        })
+    })
 }
 
 fn compile(source: &Path) -> anyhow::Result<Vec<u8>> {
