@@ -3,7 +3,10 @@
 //!
 //! No container engine is needed: an image is a tar archive and three JSON files. Its digest comes from the program's
 //! bytes and from the commit alone, so that anybody gets the same one and can see that an image is what it says.
+//!
+//! Images for tests are made in the same way, and kept outside of the checkout.
 
+mod identity;
 mod kept;
 mod oci;
 mod pause;
@@ -27,12 +30,20 @@ pub(crate) struct Arguments {
     /// Make the images twice, from two clean clones of HEAD at different paths, and compare their digests
     #[arg(long)]
     check: bool,
+    /// Make the images of the end-to-end suite instead, with programs that ask AWS who they are
+    #[arg(long, conflicts_with = "check")]
+    test_images: bool,
 }
 
 /// Makes what the arguments ask for, of the checkout or of clones of it.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.check {
         compare(workspace)?;
+    } else if arguments.test_images {
+        for archive in test_archives(workspace)? {
+            let bytes = fs::metadata(&archive)?.len();
+            println!("{bytes:>9} bytes  {}", archive.display());
+        }
     } else {
         product_archives(workspace)?;
     }
@@ -59,6 +70,12 @@ pub(crate) fn product_archives(workspace: &Workspace) -> anyhow::Result<Vec<Path
             Ok(archive)
         })
         .collect()
+}
+
+/// The archives of what runs in the pods of the end-to-end suite, made if they are not there yet.
+pub(crate) fn test_archives(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
+    let images = [identity::rust, identity::golang];
+    images.into_iter().map(|image| image(workspace)).collect()
 }
 
 fn layout(site: &Site, recipe: &Recipe, program: Vec<u8>) -> anyhow::Result<Layout> {

@@ -41,7 +41,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Build the programs as they are shipped: static, stripped, the same bytes everywhere
     Dist(dist::Arguments),
-    /// Make the OCI images that are shipped, without a container engine
+    /// Make the OCI images that are shipped, or those for tests, without a container engine
     Image(image::Arguments),
     /// Run every check there is; ends with the line `N passed, N failed, N skipped`
     Test,
