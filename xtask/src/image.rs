@@ -6,6 +6,8 @@
 //!
 //! Images for tests are made in the same way, and kept outside of the checkout.
 
+mod aws_cli;
+mod debian;
 mod identity;
 mod kept;
 mod oci;
@@ -30,7 +32,7 @@ pub(crate) struct Arguments {
     /// Make the images twice, from two clean clones of HEAD at different paths, and compare their digests
     #[arg(long)]
     check: bool,
-    /// Make the images of the end-to-end suite instead, with programs that ask AWS who they are
+    /// Make the images of the end-to-end suite instead, which can ask AWS who they are; needs root on Debian, and Go
     #[arg(long, conflicts_with = "check")]
     test_images: bool,
 }
@@ -74,7 +76,7 @@ pub(crate) fn product_archives(workspace: &Workspace) -> anyhow::Result<Vec<Path
 
 /// The archives of what runs in the pods of the end-to-end suite, made if they are not there yet.
 pub(crate) fn test_archives(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
-    let images = [identity::rust, identity::golang];
+    let images = [identity::rust, identity::golang, aws_cli::aws_cli];
     images.into_iter().map(|image| image(workspace)).collect()
 }
 

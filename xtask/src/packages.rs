@@ -1,11 +1,11 @@
 //! Debian's packages: what this machine must have of them.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 
 use crate::process;
 
@@ -31,6 +31,31 @@ pub(crate) fn install(mut missing: Vec<&str>) -> anyhow::Result<()> {
     let mut install = apt_get(&["install", "--yes", "--no-install-recommends"]);
     process::output(install.args(&missing))?;
     Ok(())
+}
+
+/// Downloads packages with all that they depend on, as for a machine that has nothing yet, and gives their files.
+pub(crate) fn download(names: &[&str], folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let (files, nothing) = (folder.join("files"), folder.join("status"));
+    fs::create_dir_all(files.join("partial"))
+        .and_then(|()| fs::write(&nothing, ""))
+        .with_context(|| format!("could not write to {}", folder.display()))?;
+    update()?;
+    let mut install = apt_get(&["install", "--yes", "--no-install-recommends"]);
+    install.arg("--download-only").args(names);
+    for option in [
+        format!("Dir::State::status={}", nothing.display()),
+        format!("Dir::Cache::archives={}", files.display()),
+        // The user that apt becomes by itself may not write to a folder of ours.
+        "APT::Sandbox::User=root".to_owned(),
+    ] {
+        install.arg("--option").arg(option);
+    }
+    process::output(&mut install)?;
+    let entries = fs::read_dir(&files)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut packages: Vec<_> = entries.collect::<Result<_, _>>()?;
+    packages.retain(|path| path.extension().is_some_and(|end| end == "deb"));
+    packages.sort();
+    Ok(packages)
 }
 
 /// Where a program is, as a shell would find it.
