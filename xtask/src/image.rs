@@ -8,6 +8,8 @@
 
 mod aws_cli;
 mod debian;
+#[cfg(test)]
+mod dockerfile;
 mod identity;
 mod kept;
 mod oci;
