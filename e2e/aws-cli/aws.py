@@ -3,10 +3,5 @@
 import sys
 
 from awscli.clidriver import main
-from awscli.customizations import assumerole
-
-# The CLI keeps credentials from a web identity in ~/.aws, and fails where that cannot be written. Its users make room
-# for it; a pod that asks once needs no more than the memory of its process.
-assumerole.JSONFileCache = lambda folder: {}
 
 sys.exit(main())

@@ -14,6 +14,7 @@ mod lock;
 mod machine;
 mod network;
 mod pki;
+mod session;
 mod status;
 mod up;
 
@@ -27,6 +28,7 @@ use clap::Subcommand;
 
 use bed::Bed;
 use lock::Lock;
+pub(crate) use session::Session;
 
 use crate::workspace::Workspace;
 

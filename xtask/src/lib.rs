@@ -5,6 +5,7 @@ mod cluster;
 mod codegen;
 mod demo;
 mod dist;
+mod e2e;
 mod go;
 mod hash;
 mod helm;
@@ -41,9 +42,13 @@ enum Command {
     Demo(demo::Arguments),
     /// Build the programs as they are shipped: static, stripped, the same bytes everywhere
     Dist(dist::Arguments),
+    /// Run the end-to-end suite on a real Kubernetes; ends with the line `N passed, N failed, N skipped`
+    E2e(e2e::Arguments),
     /// Make the OCI images that are shipped, or those for tests, without a container engine
     Image(image::Arguments),
-    /// Run every check there is; ends with the line `N passed, N failed, N skipped`
+    /// Run every check there is, the end-to-end suite included: what the continuous integration runs
+    Ci,
+    /// Run every check that needs no root; ends with the line `N passed, N failed, N skipped`
     Test,
     /// Check budgets, module trees, dependency walls, manifests and the table of invariants
     Tidy,
@@ -67,9 +72,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         // Its first process runs where no cargo can be asked.
         Command::Cluster(arguments) => cluster::run(&arguments),
+        Command::Ci => test::ci(&workspace()?),
         Command::Codegen(arguments) => codegen::run(&workspace()?, &arguments),
         Command::Demo(arguments) => demo::run(&workspace()?, &arguments),
         Command::Dist(arguments) => dist::run(&workspace()?, &arguments),
+        Command::E2e(arguments) => e2e::run(&workspace()?, &arguments),
         Command::Image(arguments) => image::run(&workspace()?, &arguments),
         Command::Test => test::run(&workspace()?),
         Command::Tidy => tidy::run(&workspace()?),

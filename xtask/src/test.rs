@@ -9,13 +9,13 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use tally::Tally;
+pub(crate) use tally::of_last_line;
 
-use crate::process;
-use crate::tidy;
 use crate::workspace::Workspace;
+use crate::{e2e, process, tidy};
 
 /// What became of one step.
-enum Outcome {
+pub(crate) enum Outcome {
     Passed,
     /// It broke something, in its own words.
     Failed(String),
@@ -40,10 +40,22 @@ const STEPS: &[Step] = &[
     ("demo", demo),
 ];
 
-/// Runs every step, then says what each of them did.
+/// What the continuous integration does after these.
+const LAST: Step = ("end to end", e2e::check);
+
+/// Runs every step that needs no root, then says what each of them did.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<ExitCode> {
+    run_steps(workspace, STEPS)
+}
+
+/// Runs these, then the end-to-end suite.
+pub(crate) fn ci(workspace: &Workspace) -> anyhow::Result<ExitCode> {
+    run_steps(workspace, &[STEPS, &[LAST]].concat())
+}
+
+fn run_steps(workspace: &Workspace, steps: &[Step]) -> anyhow::Result<ExitCode> {
     let (mut total, mut report) = (Tally::default(), Vec::new());
-    for (name, step) in STEPS {
+    for (name, step) in steps {
         println!("\n=== {name}");
         let begun = Instant::now();
         let outcome = step(workspace).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));

@@ -33,7 +33,7 @@ const ROOM: u64 = 6 << 30;
 pub(super) fn check() -> anyhow::Result<()> {
     ensure!(
         cfg!(target_os = "linux") && rustix::process::geteuid().is_root(),
-        "the cluster needs root on Linux"
+        "the cluster needs root on Linux; to test in a cluster of yours, say `cargo xtask e2e --existing`"
     );
     Ok(())
 }

@@ -149,7 +149,7 @@ fn enter_namespaces(bed: &Bed) -> anyhow::Result<Pid> {
 }
 
 /// Puts an image from an archive onto the node.
-pub(crate) fn import(bed: &Bed, archive: &Path) -> anyhow::Result<()> {
+pub(super) fn import(bed: &Bed, archive: &Path) -> anyhow::Result<()> {
     let mut ctr = bed.enter("ctr")?;
     ctr.args(["--namespace=k8s.io", "images", "import"])
         .arg(archive);

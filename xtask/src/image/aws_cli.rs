@@ -65,7 +65,10 @@ pub(super) fn aws_cli(workspace: &Workspace) -> anyhow::Result<PathBuf> {
             created: kept::CREATED.to_owned(),
             config: Config {
                 user: USER.to_owned(),
-                env: vec!["PATH=/usr/bin:/bin".to_owned()],
+                // The CLI keeps sessions in its home, and fails where that cannot be written.
+                env: ["PATH=/usr/bin:/bin", "HOME=/tmp"]
+                    .map(str::to_owned)
+                    .into(),
                 ..Config::default()
             },
             rootfs: Rootfs::default().tree(&root)?,

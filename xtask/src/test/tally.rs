@@ -6,10 +6,10 @@ use std::ops::AddAssign;
 
 /// How many checks ended in which way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) passed: usize,
-    pub(super) failed: usize,
-    pub(super) skipped: usize,
+pub(crate) struct Tally {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    pub(crate) skipped: usize,
 }
 
 impl AddAssign for Tally {
@@ -38,6 +38,22 @@ impl fmt::Display for Tally {
         } = self;
         write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
+}
+
+/// Reads `3 passed, 0 failed, 1 skipped`; `None` for any other line.
+pub(crate) fn of_last_line(line: &str) -> Option<Tally> {
+    let fields: Vec<_> = line
+        .split(", ")
+        .filter_map(|field| field.split_once(' '))
+        .collect();
+    let [(passed, "passed"), (failed, "failed"), (skipped, "skipped")] = fields[..] else {
+        return None;
+    };
+    Some(Tally {
+        passed: passed.parse().ok()?,
+        failed: failed.parse().ok()?,
+        skipped: skipped.parse().ok()?,
+    })
 }
 
 /// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …`; `None` for any other line.

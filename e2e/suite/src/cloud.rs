@@ -1,0 +1,148 @@
+//! The Google and the AWS of the cluster: a sandbox, by its control API.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use ureq::Agent;
+
+/// The AWS account that every role is of.
+pub(crate) const AWS_ACCOUNT: &str = "123456789012";
+
+/// What gtoken asks for unless it is told otherwise; a trust policy names it too.
+const AUDIENCE: &str = "gtoken/sts/assume-role-with-web-identity";
+
+/// The longest that the control API takes for an answer.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A sandbox.
+#[derive(Clone, Debug)]
+pub(crate) struct Cloud {
+    agent: Agent,
+    url: String,
+    /// The authority of its STS, in PEM.
+    authority: String,
+}
+
+impl Cloud {
+    /// The sandbox whose control API is at `url`; it has to answer.
+    pub(crate) fn connect(url: &str, authority: &Path) -> anyhow::Result<Self> {
+        let config = Agent::config_builder()
+            .timeout_global(Some(LIMIT))
+            .http_status_as_error(false)
+            .build();
+        let cloud = Self {
+            agent: config.into(),
+            url: url.trim_end_matches('/').to_owned(),
+            authority: fs::read_to_string(authority).with_context(|| {
+                format!("could not read the STS authority {}", authority.display())
+            })?,
+        };
+        cloud.get("/journal?outcome=none")?;
+        Ok(cloud)
+    }
+
+    /// The authority of its STS, in PEM.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Creates a role that trusts gtoken's tokens of one Google account and nothing else.
+    pub(crate) fn put_role(&self, role: &str, account: &str) -> anyhow::Result<()> {
+        let unique_id = self.get(&format!("/accounts?email={account}"))?["uniqueId"].take();
+        self.put(
+            "/roles",
+            &json!({
+                "arn": role_arn(role),
+                "trustPolicy": {"Version": "2012-10-17", "Statement": [{
+                    "Effect": "Allow",
+                    "Principal": {"Federated": "accounts.google.com"},
+                    "Action": "sts:AssumeRoleWithWebIdentity",
+                    "Condition": {"StringEquals": {
+                        "accounts.google.com:sub": unique_id,
+                        "accounts.google.com:oaud": AUDIENCE,
+                    }},
+                }]},
+            }),
+        )
+    }
+
+    /// How long an account's tokens and sessions live, in seconds, with no grace after their end.
+    pub(crate) fn put_lifetimes(
+        &self,
+        account: &str,
+        token: u64,
+        session: u64,
+    ) -> anyhow::Result<()> {
+        let change = json!({"account": account, "token": token, "session": session, "grace": 0});
+        self.put("/lifetimes", &change)
+    }
+
+    /// Lets the metadata server refuse the pods of a namespace that are younger than `seconds`.
+    pub(crate) fn refuse_young_pods(&self, namespace: &str, seconds: u64) -> anyhow::Result<()> {
+        let path = format!("/scenario?namespace={namespace}&youngerThan={seconds}");
+        self.put(&path, &json!("refused"))
+    }
+
+    /// The calls of STS that concern a role, oldest first.
+    pub(crate) fn calls(&self, role: &str) -> anyhow::Result<Vec<Value>> {
+        self.list(&format!("/journal?role={}", role_arn(role)))
+    }
+
+    /// What the pods of a namespace asked of the metadata server, oldest first.
+    pub(crate) fn requests(&self, namespace: &str) -> anyhow::Result<Vec<Value>> {
+        self.list(&format!("/requests?namespace={namespace}"))
+    }
+
+    fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+        match self.get(path)? {
+            Value::Array(entries) => Ok(entries),
+            other => bail!("the sandbox answered no list to GET {path}: {other}"),
+        }
+    }
+
+    fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let tried = || {
+            format!(
+                "could not GET {}{path} of the sandbox's control API",
+                self.url
+            )
+        };
+        let mut response = self
+            .agent
+            .get(format!("{}{path}", self.url))
+            .call()
+            .with_context(tried)?;
+        let body = response.body_mut().read_to_string().with_context(tried)?;
+        if response.status() != 200 {
+            bail!("{}: {body}", tried());
+        }
+        serde_json::from_str(&body).with_context(tried)
+    }
+
+    fn put(&self, path: &str, body: &Value) -> anyhow::Result<()> {
+        let tried = || {
+            format!(
+                "could not PUT {}{path} of the sandbox's control API",
+                self.url
+            )
+        };
+        let mut response = self
+            .agent
+            .put(format!("{}{path}", self.url))
+            .send(body.to_string())
+            .with_context(tried)?;
+        if response.status() != 204 {
+            let said = response.body_mut().read_to_string().unwrap_or_default();
+            bail!("{}: {said}", tried());
+        }
+        Ok(())
+    }
+}
+
+/// The ARN of a role of the account.
+pub(crate) fn role_arn(role: &str) -> String {
+    format!("arn:aws:iam::{AWS_ACCOUNT}:role/{role}")
+}

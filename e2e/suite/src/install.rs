@@ -1,0 +1,157 @@
+//! Installing gtoken as the README says it, and removing it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{CertificateParams, CertifiedKey, DnType, KeyPair};
+use serde_json::json;
+
+use crate::kubectl::Kubectl;
+
+/// The namespace that the manifest makes.
+pub(crate) const NAMESPACE: &str = "gtoken";
+/// Its Deployment.
+pub(crate) const DEPLOYMENT: &str = "deployment/gtoken-webhook";
+
+const CONFIGURATION: &str = "mutatingwebhookconfiguration/gtoken-webhook";
+const SERVICE: &str = "gtoken-webhook-svc.gtoken.svc";
+const SECRET: &str = "gtoken-webhook-certs";
+const WEBHOOKS: [&str; 2] = ["required.pods.gtoken", "optional.pods.gtoken"];
+
+/// How long the webhook may take until it is ready.
+const PATIENCE: &str = "--timeout=120s";
+
+/// gtoken in a cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Installation {
+    kubectl: Kubectl,
+    manifest: PathBuf,
+    certificate: String,
+    key: String,
+}
+
+impl Installation {
+    /// Makes a certificate for it, and nothing else yet.
+    pub(crate) fn new(kubectl: Kubectl, manifest: PathBuf) -> anyhow::Result<Self> {
+        let CertifiedKey { cert, signing_key } =
+            certificate().context("could not make a certificate for the webhook")?;
+        Ok(Self {
+            kubectl,
+            manifest,
+            certificate: cert.pem(),
+            key: signing_key.serialize_pem(),
+        })
+    }
+
+    /// Removes one that is installed already, if that is ours to do; an error otherwise.
+    pub(crate) fn make_room(&self, replace: bool) -> anyhow::Result<()> {
+        let present =
+            self.kubectl
+                .run(["get", CONFIGURATION, "--ignore-not-found", "--output=name"])?;
+        if replace && !present.is_empty() {
+            return self.uninstall();
+        }
+        ensure!(
+            present.is_empty(),
+            "gtoken is installed in this cluster already, and the suite installs its own; remove it by \
+             `kubectl delete -f deploy/install.yaml`"
+        );
+        Ok(())
+    }
+
+    /// Installs it and waits until it is ready.
+    pub(crate) fn install(&self) -> anyhow::Result<()> {
+        self.configure()?;
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": SECRET, "namespace": NAMESPACE},
+            "type": "kubernetes.io/tls",
+            "stringData": {"tls.crt": self.certificate, "tls.key": self.key},
+        });
+        self.kubectl
+            .say(["apply", "--filename=-"], Some(&secret.to_string()))?;
+        self.wait()
+    }
+
+    /// Applies the manifest and has the API server trust the certificate.
+    pub(crate) fn configure(&self) -> anyhow::Result<()> {
+        let manifest = self.manifest.to_string_lossy();
+        self.kubectl
+            .run(["apply", "--validate=strict", "--filename", &manifest])?;
+        let bundle = STANDARD.encode(&self.certificate);
+        let webhooks =
+            WEBHOOKS.map(|name| json!({"name": name, "clientConfig": {"caBundle": bundle}}));
+        let patch = json!({ "webhooks": webhooks }).to_string();
+        self.kubectl
+            .run(["patch", CONFIGURATION, "--patch", &patch])
+            .map(drop)
+    }
+
+    /// Has the API server ask it no more.
+    pub(crate) fn delete_configuration(&self) -> anyhow::Result<()> {
+        self.kubectl.run(["delete", CONFIGURATION]).map(drop)
+    }
+
+    /// Starts its pods anew, one after the other, and waits until that is done.
+    pub(crate) fn restart(&self) -> anyhow::Result<()> {
+        self.kubectl
+            .run(["rollout", "restart", DEPLOYMENT, "--namespace", NAMESPACE])?;
+        self.wait()
+    }
+
+    /// Removes it, by the same manifest, and waits until that is done.
+    pub(crate) fn uninstall(&self) -> anyhow::Result<()> {
+        let manifest = self.manifest.to_string_lossy();
+        self.kubectl
+            .run([
+                "delete",
+                "--ignore-not-found",
+                "--filename",
+                &manifest,
+                PATIENCE,
+            ])
+            .map(drop)
+    }
+
+    fn wait(&self) -> anyhow::Result<()> {
+        self.kubectl
+            .run([
+                "rollout",
+                "status",
+                DEPLOYMENT,
+                "--namespace",
+                NAMESPACE,
+                PATIENCE,
+            ])
+            .map(drop)
+    }
+}
+
+/// The names of all objects that are in no namespace, and of the namespaces that are not of a test.
+pub(crate) fn inventory(kubectl: &Kubectl) -> anyhow::Result<BTreeSet<String>> {
+    let kinds = kubectl.run([
+        "api-resources",
+        "--namespaced=false",
+        "--verbs=list",
+        "--output=name",
+    ])?;
+    let kinds = kinds.lines().collect::<Vec<_>>().join(",");
+    let selector = format!("--selector=!{}", crate::tenant::LABEL);
+    let names = kubectl.run(["get", &kinds, "--output=name", &selector])?;
+    Ok(names.lines().map(str::to_owned).collect())
+}
+
+/// A certificate that is its own authority, for the name that the API server calls.
+fn certificate() -> Result<CertifiedKey<KeyPair>, rcgen::Error> {
+    let mut parameters = CertificateParams::new([SERVICE.to_owned()])?;
+    parameters
+        .distinguished_name
+        .push(DnType::CommonName, "gtoken-webhook");
+    let signing_key = KeyPair::generate()?;
+    let cert = parameters.self_signed(&signing_key)?;
+    Ok(CertifiedKey { cert, signing_key })
+}

@@ -1,0 +1,5 @@
+//! `suite`: see the library.
+
+fn main() -> std::process::ExitCode {
+    suite::main()
+}

@@ -1,0 +1,165 @@
+//! What there is to see in pods, as the API server tells it.
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::Value;
+
+use crate::tenant::Tenant;
+
+/// The one-shot, which no application of the pod starts before.
+pub(crate) const GATE: &str = "generate-gcp-id-token";
+/// What keeps the token fresh.
+pub(crate) const REFRESHER: &str = "update-gcp-id-token";
+
+/// Which containers keep a pod's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The pod is not injected.
+    None,
+    /// The one-shot, and an ordinary container.
+    Classic,
+    /// The one-shot, and a restartable init container after it.
+    Native,
+    /// The one-shot alone.
+    OneShotOnly,
+}
+
+/// The form that a pod is stored in.
+pub(crate) fn form(pod: &Value) -> anyhow::Result<Form> {
+    let spec = &pod["spec"];
+    let (init, containers) = (names(&spec["initContainers"]), names(&spec["containers"]));
+    if !pod.to_string().contains("gcp-id-token") {
+        return Ok(Form::None);
+    }
+    ensure!(
+        init.first() == Some(&GATE),
+        "{GATE} is not the first of {init:?}"
+    );
+    let has = |list: &[&str]| list.contains(&REFRESHER);
+    Ok(match (init.get(1) == Some(&REFRESHER), has(&containers)) {
+        (true, false) => Form::Native,
+        (false, true) if !has(&init) => Form::Classic,
+        (false, false) if !has(&init) => Form::OneShotOnly,
+        _ => bail!("{REFRESHER} is in a wrong place among {init:?} and {containers:?}"),
+    })
+}
+
+/// The names in a list of objects that have one.
+pub(crate) fn names(list: &Value) -> Vec<&str> {
+    let entries = list.as_array().into_iter().flatten();
+    entries.filter_map(|entry| entry["name"].as_str()).collect()
+}
+
+/// The name of an object.
+pub(crate) fn name(object: &Value) -> anyhow::Result<&str> {
+    let name = object["metadata"]["name"].as_str();
+    name.context("an object without a name")
+}
+
+/// The pods with a label, at least one.
+pub(crate) fn labelled(tenant: &Tenant<'_>, label: &str) -> anyhow::Result<Vec<Value>> {
+    let selector = format!("--selector={label}");
+    let mut list = tenant.get(&["pods", &selector])?;
+    let Value::Array(pods) = list["items"].take() else {
+        bail!("kubectl gave no list of pods");
+    };
+    ensure!(!pods.is_empty(), "there is no pod with {label}");
+    Ok(pods)
+}
+
+/// Waits until a pod has ended well.
+pub(crate) fn succeeded(tenant: &Tenant<'_>, pod: &str) -> anyhow::Result<Value> {
+    let object = format!("pod/{pod}");
+    tenant.wait(&object, "jsonpath={.status.phase}=Succeeded")?;
+    tenant.get(&[&object])
+}
+
+/// An error if any container of the pod had to be started twice.
+pub(crate) fn never_restarted(pod: &Value) -> anyhow::Result<()> {
+    for list in ["initContainerStatuses", "containerStatuses"] {
+        for status in pod["status"][list].as_array().into_iter().flatten() {
+            let restarts = &status["restartCount"];
+            ensure!(
+                *restarts == 0,
+                "{} was restarted {restarts} times",
+                status["name"]
+            );
+        }
+    }
+    Ok(())
+}
+
+/// An error unless the log of a container holds what `aws sts get-caller-identity` prints, for this ARN.
+pub(crate) fn says_it_is(
+    tenant: &Tenant<'_>,
+    pod: &str,
+    container: &str,
+    arn: &str,
+) -> anyhow::Result<()> {
+    let log = tenant.kubectl(&["logs", pod, "--container", container])?;
+    is_identity(&log, arn).with_context(|| format!("{container} of {pod}"))
+}
+
+/// An error unless the text is what `aws sts get-caller-identity` prints, for this ARN.
+pub(crate) fn is_identity(text: &str, arn: &str) -> anyhow::Result<()> {
+    let identity: Value =
+        serde_json::from_str(text).with_context(|| format!("it did not say who it is: {text}"))?;
+    ensure!(
+        identity["Arn"] == arn,
+        "it is {} and not {arn}",
+        identity["Arn"]
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(init: &[&str], containers: &[&str]) -> Value {
+        let list = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| json!({"name": name}))
+                .collect::<Value>()
+        };
+        json!({"spec": {"initContainers": list(init), "containers": list(containers)}})
+    }
+
+    #[test]
+    fn a_form_is_told_by_where_the_containers_are() {
+        let form = |init: &[&str], containers: &[&str]| form(&pod(init, containers)).unwrap();
+        assert_eq!(form(&["x"], &["app"]), Form::None);
+        assert_eq!(form(&[GATE, "x"], &["app", REFRESHER]), Form::Classic);
+        assert_eq!(form(&[GATE, REFRESHER, "x"], &["app"]), Form::Native);
+        assert_eq!(form(&[GATE, "x"], &["app"]), Form::OneShotOnly);
+    }
+
+    #[test]
+    fn a_container_in_a_wrong_place_is_an_error() {
+        assert!(form(&pod(&["x", GATE], &["app", REFRESHER])).is_err());
+        assert!(form(&pod(&[GATE, REFRESHER], &["app", REFRESHER])).is_err());
+        assert!(form(&pod(&[GATE, "x", REFRESHER], &["app"])).is_err());
+        assert!(form(&pod(&[], &["app", REFRESHER])).is_err());
+    }
+
+    #[test]
+    fn who_it_is_must_be_said_and_be_right() {
+        assert!(is_identity(r#"{"Arn": "arn:a"}"#, "arn:a").is_ok());
+        assert!(is_identity(r#"{"Arn": "arn:a"}"#, "arn:b").is_err());
+        assert!(is_identity("no credentials", "arn:a").is_err());
+    }
+
+    #[test]
+    fn a_restart_is_named() {
+        let pod = json!({"status": {"initContainerStatuses": [{"name": GATE, "restartCount": 1}]}});
+        assert!(
+            never_restarted(&pod)
+                .unwrap_err()
+                .to_string()
+                .contains(GATE)
+        );
+        assert!(never_restarted(&json!({})).is_ok());
+    }
+}

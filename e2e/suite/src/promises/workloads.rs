@@ -1,0 +1,217 @@
+//! Every kind of workload gets credentials in the form that fits it.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use serde_json::Value;
+
+use crate::pods::{Form, form, labelled, name, never_restarted, says_it_is, succeeded};
+use crate::promise::{Promise, promise};
+use crate::tenant::Tenant;
+
+pub(super) const PROMISES: &[Promise] = &[
+    promise!(First, Cloud, "cron-job", a_cron_job_completes),
+    promise!(
+        Together,
+        Cloud,
+        "deployment",
+        every_pod_of_a_deployment_calls_aws
+    ),
+    promise!(
+        Together,
+        Cloud,
+        "stateful-set",
+        every_pod_of_a_stateful_set_calls_aws
+    ),
+    promise!(
+        Together,
+        Cloud,
+        "daemon-set",
+        every_pod_of_a_daemon_set_calls_aws
+    ),
+    promise!(Together, Cloud, "job", a_job_completes),
+    promise!(
+        Together,
+        Cloud,
+        "bare-pod",
+        a_bare_pod_that_is_never_restarted_completes
+    ),
+    promise!(
+        Together,
+        Cloud,
+        "init-containers",
+        an_init_container_calls_aws_before_the_application
+    ),
+    promise!(
+        Together,
+        Cloud,
+        "two-containers",
+        two_containers_of_a_pod_both_call_aws
+    ),
+    promise!(
+        Together,
+        Cloud,
+        "forced-native",
+        a_deployment_can_be_forced_to_native
+    ),
+    promise!(
+        Together,
+        Cloud,
+        "forced-classic",
+        a_job_can_be_forced_to_classic
+    ),
+];
+
+fn every_pod_of_a_deployment_calls_aws(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    tenant.apply(include_str!("../../manifests/deployment.yaml"))?;
+    rolled_out(tenant, "deployment/web")?;
+    all_call_aws(tenant, 2, Form::Classic)
+}
+
+fn every_pod_of_a_stateful_set_calls_aws(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    tenant.apply(include_str!("../../manifests/stateful-set.yaml"))?;
+    rolled_out(tenant, "statefulset/web")?;
+    all_call_aws(tenant, 2, Form::Classic)
+}
+
+fn every_pod_of_a_daemon_set_calls_aws(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    tenant.apply(include_str!("../../manifests/daemon-set.yaml"))?;
+    rolled_out(tenant, "daemonset/web")?;
+    all_call_aws(tenant, 1, Form::Classic)
+}
+
+fn a_deployment_can_be_forced_to_native(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    tenant.apply(include_str!(
+        "../../manifests/deployment-forced-native.yaml"
+    ))?;
+    rolled_out(tenant, "deployment/web")?;
+    all_call_aws(tenant, 1, Form::Native)
+}
+
+fn a_job_completes(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    tenant.apply(include_str!("../../manifests/job.yaml"))?;
+    tenant.wait("job/report", "condition=Complete")?;
+    all_ended_well(tenant, 2, Form::Native)
+}
+
+/// An hour of credentials is all that such a pod gets, and whoever asks for it is told.
+fn a_job_can_be_forced_to_classic(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    tenant.apply(include_str!("../../manifests/job-forced-classic.yaml"))?;
+    tenant.wait("job/report", "condition=Complete")?;
+    all_ended_well(tenant, 1, Form::OneShotOnly)?;
+    let said = tenant.apply(include_str!("../../manifests/pod-forced-classic.yaml"))?;
+    let warning = "Warning: the AWS token lasts one hour: amazonaws.com/sidecar-mode classic";
+    ensure!(
+        said.errors.contains(warning),
+        "no warning in: {}",
+        said.errors
+    );
+    Ok(())
+}
+
+fn a_cron_job_completes(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    tenant.apply(include_str!("../../manifests/cron-job.yaml"))?;
+    // It starts with the next minute.
+    let success = "jsonpath={.status.lastSuccessfulTime}";
+    tenant.wait_for("cronjob/report", success, Duration::from_mins(3))?;
+    tenant.kubectl(&[
+        "patch",
+        "cronjob/report",
+        "--patch",
+        r#"{"spec": {"suspend": true}}"#,
+    ])?;
+    let ended = |pod: &Value| pod["status"]["phase"] == "Succeeded";
+    let pods = labelled(tenant, "app=report")?;
+    ensure!(pods.iter().any(ended), "no pod of the CronJob succeeded");
+    pods.iter()
+        .filter(|pod| ended(pod))
+        .try_for_each(|pod| ended_well(tenant, pod, Form::Native))
+}
+
+fn a_bare_pod_that_is_never_restarted_completes(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    tenant.apply(include_str!("../../manifests/pod.yaml"))?;
+    let pod = succeeded(tenant, "once")?;
+    ended_well(tenant, &pod, Form::Native)
+}
+
+fn an_init_container_calls_aws_before_the_application(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    tenant.apply(include_str!("../../manifests/init-containers.yaml"))?;
+    succeeded(tenant, "once")?;
+    let arn = tenant.arn(tenant.namespace(), "once");
+    ["earlier", "app"]
+        .iter()
+        .try_for_each(|container| says_it_is(tenant, "once", container, &arn))
+}
+
+fn two_containers_of_a_pod_both_call_aws(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    tenant.apply(include_str!("../../manifests/two-containers.yaml"))?;
+    succeeded(tenant, "once")?;
+    let arn = tenant.arn(tenant.namespace(), "once");
+    ["rust", "go"]
+        .iter()
+        .try_for_each(|container| says_it_is(tenant, "once", container, &arn))
+}
+
+/// Waits until every pod of a workload is ready.
+pub(super) fn rolled_out(tenant: &Tenant<'_>, workload: &str) -> anyhow::Result<()> {
+    tenant
+        .kubectl(&["rollout", "status", workload, "--timeout=90s"])
+        .map(drop)
+}
+
+/// Waits until AWS has told each pod of the workload `web` who it is; none may have been restarted for it.
+pub(super) fn all_call_aws(tenant: &Tenant<'_>, number: usize, wanted: Form) -> anyhow::Result<()> {
+    for pod in web(tenant, number)? {
+        let (session, found) = (tenant.session(name(&pod)?), form(&pod)?);
+        ensure!(found == wanted, "{session} is {found:?}");
+        tenant.until(&format!("the call of {session} at STS"), || {
+            let calls = tenant.cloud()?.calls(tenant.namespace())?;
+            let told = calls.into_iter().find(|call| {
+                call["action"] == "GetCallerIdentity" && call["sessionName"] == session.as_str()
+            });
+            Ok(told.filter(|call| call["outcome"] == "Success"))
+        })?;
+    }
+    web(tenant, number)?.iter().try_for_each(never_restarted)
+}
+
+fn web(tenant: &Tenant<'_>, number: usize) -> anyhow::Result<Vec<Value>> {
+    let pods = labelled(tenant, "app=web")?;
+    ensure!(
+        pods.len() == number,
+        "{} pods instead of {number}",
+        pods.len()
+    );
+    Ok(pods)
+}
+
+/// An error unless each pod of a Job called AWS and ended, with everything that was injected into it.
+pub(super) fn all_ended_well(
+    tenant: &Tenant<'_>,
+    number: usize,
+    wanted: Form,
+) -> anyhow::Result<()> {
+    let pods = labelled(tenant, "app=report")?;
+    ensure!(
+        pods.len() == number,
+        "{} pods instead of {number}",
+        pods.len()
+    );
+    pods.iter()
+        .try_for_each(|pod| ended_well(tenant, pod, wanted))
+}
+
+fn ended_well(tenant: &Tenant<'_>, pod: &Value, wanted: Form) -> anyhow::Result<()> {
+    let (name, found) = (name(pod)?, form(pod)?);
+    ensure!(found == wanted, "{name} is {found:?}");
+    never_restarted(pod)?;
+    let statuses = pod["status"]["initContainerStatuses"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    for status in statuses {
+        let code = &status["state"]["terminated"]["exitCode"];
+        ensure!(*code == 0, "{} of {name} ended with {code}", status["name"]);
+    }
+    says_it_is(tenant, name, "app", &tenant.arn(tenant.namespace(), name))
+}

@@ -1,0 +1,20 @@
+//! What all tests share.
+
+use std::collections::BTreeSet;
+
+use crate::cloud::Cloud;
+use crate::install::Installation;
+use crate::interrupt::Interrupt;
+use crate::kubectl::Kubectl;
+
+/// The cluster, its cloud, and gtoken in it.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) kubectl: Kubectl,
+    /// Where the cluster has one.
+    pub(crate) cloud: Option<Cloud>,
+    pub(crate) installation: Installation,
+    /// What was in the cluster before gtoken came.
+    pub(crate) before: BTreeSet<String>,
+    pub(crate) interrupt: Interrupt,
+}

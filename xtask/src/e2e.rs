@@ -1,0 +1,112 @@
+//! `cargo xtask e2e`: the end-to-end suite, on a cluster of this machine or on one of yours.
+//!
+//! The cluster is started for it and ended after it, unless it ran before or is to be kept.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::cluster::Session;
+use crate::test::{Outcome, of_last_line};
+use crate::workspace::Workspace;
+use crate::{image, process, programs};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Use the cluster that KUBECONFIG names; what needs the Google and the AWS of the test cluster is skipped
+    #[arg(long)]
+    existing: bool,
+    /// What is installed in that cluster, as `deploy/install.yaml`, with images that it can pull
+    #[arg(long, value_name = "FILE", requires = "existing")]
+    manifest: Option<PathBuf>,
+    /// Run only the tests with this in their name; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// Leave the cluster, gtoken in it and the namespaces of the tests as they are
+    #[arg(long)]
+    keep: bool,
+    /// Say what there is to run, and run nothing
+    #[arg(long)]
+    list: bool,
+}
+
+/// Runs what the arguments ask for; 1 says that a test failed.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let mut suite = suite(workspace)?;
+    suite.args(arguments.filter.iter().flat_map(|text| ["--filter", text]));
+    if arguments.list {
+        suite.arg("--list");
+        return Ok(code(process::shown(&mut suite)?));
+    }
+    if arguments.keep {
+        suite.arg("--keep");
+    }
+    if arguments.existing {
+        let usual = workspace.root.join(MANIFEST);
+        suite
+            .arg("--manifest")
+            .arg(arguments.manifest.as_ref().unwrap_or(&usual));
+        return Ok(code(process::shown(&mut suite)?));
+    }
+    let mut session = session(workspace)?;
+    if arguments.keep {
+        session.keep();
+    }
+    on_bed(&mut suite, &session, &workspace.root.join(MANIFEST))?;
+    Ok(code(process::shown(&mut suite)?))
+}
+
+/// All of it, as a step of the continuous integration.
+pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    let mut suite = suite(workspace)?;
+    let session = session(workspace)?;
+    on_bed(&mut suite, &session, &workspace.root.join(MANIFEST))?;
+    let mut last = None;
+    let succeeded = process::streamed(&mut suite, |line| last = of_last_line(line).or(last))?;
+    Ok(match last {
+        Some(tally) if succeeded || tally.failed > 0 => Outcome::Counted(tally),
+        _ => Outcome::Failed("the suite did not come to its end; it says above why".to_owned()),
+    })
+}
+
+/// What is installed, from the root of the checkout.
+const MANIFEST: &str = "deploy/install.yaml";
+
+fn suite(workspace: &Workspace) -> anyhow::Result<Command> {
+    let built = programs::build(workspace, &["suite"])?;
+    Ok(Command::new(built.path("suite")?))
+}
+
+/// The cluster of this machine, with the images that we ship and those that ask AWS who they are.
+fn session(workspace: &Workspace) -> anyhow::Result<Session> {
+    Session::check()?;
+    let archives = [
+        image::product_archives(workspace)?,
+        image::test_archives(workspace)?,
+    ];
+    let session = Session::open(workspace)?;
+    for archive in archives.iter().flatten() {
+        session.import(archive)?;
+    }
+    Ok(session)
+}
+
+fn on_bed(suite: &mut Command, session: &Session, manifest: &Path) -> anyhow::Result<()> {
+    suite
+        .arg("--kubectl")
+        .arg(session.kubectl()?)
+        .arg("--kubeconfig")
+        .arg(session.kubeconfig())
+        .arg("--control")
+        .arg(Session::control())
+        .arg("--sts-ca")
+        .arg(session.sts_authority())
+        .arg("--manifest")
+        .arg(manifest)
+        // It is our own cluster: what a killed run left in it is nobody's.
+        .arg("--replace");
+    Ok(())
+}
+
+fn code(succeeded: bool) -> ExitCode {
+    ExitCode::from(u8::from(!succeeded))
+}
