@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// How many run side by side
     #[arg(long, value_name = "N", default_value = "6")]
     pub(crate) jobs: NonZeroUsize,
+    /// How long a test waits for what a cluster of one busy node does
+    #[arg(long, value_name = "SECONDS", default_value = "90")]
+    pub(crate) patience: u64,
     /// Remove a gtoken that is installed already, instead of leaving it alone and ending
     #[arg(long)]
     pub(crate) replace: bool,

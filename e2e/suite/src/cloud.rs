@@ -80,8 +80,9 @@ impl Cloud {
         self.put("/lifetimes", &change)
     }
 
-    /// Lets the metadata server refuse the pods of a namespace that are younger than `seconds`.
-    pub(crate) fn refuse_young_pods(&self, namespace: &str, seconds: u64) -> anyhow::Result<()> {
+    /// Lets the metadata server refuse the pods of a namespace that are younger than `age`.
+    pub(crate) fn refuse_young_pods(&self, namespace: &str, age: Duration) -> anyhow::Result<()> {
+        let seconds = age.as_secs();
         let path = format!("/scenario?namespace={namespace}&youngerThan={seconds}");
         self.put(&path, &json!("refused"))
     }

@@ -52,7 +52,7 @@ impl Installation {
             self.kubectl
                 .run(["get", CONFIGURATION, "--ignore-not-found", "--output=name"])?;
         if replace && !present.is_empty() {
-            return self.uninstall();
+            return self.remove();
         }
         ensure!(
             present.is_empty(),
@@ -115,6 +115,16 @@ impl Installation {
                 PATIENCE,
             ])
             .map(drop)
+    }
+
+    /// Removes it without letting its pods finish what nobody asks for any more.
+    pub(crate) fn remove(&self) -> anyhow::Result<()> {
+        let of_ours = ["--namespace", NAMESPACE, "--ignore-not-found"];
+        let deployment = ["delete", DEPLOYMENT, "--cascade=orphan"];
+        self.kubectl.run(deployment.iter().chain(&of_ours))?;
+        let pods = ["delete", "replicasets,pods", "--all", "--grace-period=1"];
+        self.kubectl.run(pods.iter().chain(&of_ours))?;
+        self.uninstall()
     }
 
     fn wait(&self) -> anyhow::Result<()> {

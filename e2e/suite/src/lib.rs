@@ -18,6 +18,7 @@ mod tenant;
 mod world;
 
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
 use arguments::Arguments;
@@ -75,9 +76,17 @@ fn run(arguments: &Arguments, interrupt: &Interrupt) -> anyhow::Result<ExitCode>
         before: install::inventory(&kubectl)?,
         kubectl,
         cloud,
+        run: word_of(SystemTime::now()),
+        patience: Duration::from_secs(arguments.patience),
         interrupt: interrupt.clone(),
     };
     runner::run(&world, &promises, arguments.jobs.get(), arguments.keep)
+}
+
+/// Four characters that come again after eighteen hours at the earliest.
+fn word_of(now: SystemTime) -> String {
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    format!("{:04x}", seconds & 0xffff)
 }
 
 /// The promises that are meant, in the order of their turns.

@@ -1,5 +1,7 @@
 //! What there is to see in pods, as the API server tells it.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
@@ -68,8 +70,17 @@ pub(crate) fn labelled(tenant: &Tenant<'_>, label: &str) -> anyhow::Result<Vec<V
 
 /// Waits until a pod has ended well.
 pub(crate) fn succeeded(tenant: &Tenant<'_>, pod: &str) -> anyhow::Result<Value> {
-    let object = format!("pod/{pod}");
-    tenant.wait(&object, "jsonpath={.status.phase}=Succeeded")?;
+    succeeded_after(tenant, pod, Duration::ZERO)
+}
+
+/// The same of a pod that takes this long if all goes well.
+pub(crate) fn succeeded_after(
+    tenant: &Tenant<'_>,
+    pod: &str,
+    long: Duration,
+) -> anyhow::Result<Value> {
+    let (object, limit) = (format!("pod/{pod}"), long + tenant.world().patience);
+    tenant.wait_for(&object, "jsonpath={.status.phase}=Succeeded", limit)?;
     tenant.get(&[&object])
 }
 

@@ -131,7 +131,7 @@ fn clean(world: &World) -> anyhow::Result<()> {
     delete_tenants(&world.kubectl)?;
     world
         .installation
-        .uninstall()
+        .remove()
         .context("could not remove gtoken again")
 }
 

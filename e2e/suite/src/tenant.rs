@@ -14,9 +14,6 @@ use crate::world::World;
 /// Marks the namespaces that are ours to delete.
 pub(crate) const LABEL: &str = "e2e.gtoken/suite";
 
-/// How long anything may take that a cluster of one busy node does.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
-
 /// How often something is looked at that nobody tells us about.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -32,7 +29,7 @@ impl<'a> Tenant<'a> {
     pub(crate) fn new(world: &'a World, name: &str) -> Self {
         Self {
             world,
-            namespace: format!("e2e-{name}"),
+            namespace: format!("e2e-{name}-{}", world.run),
         }
     }
 
@@ -139,7 +136,7 @@ impl<'a> Tenant<'a> {
 
     /// Waits for a condition of `kubectl wait`, as `jsonpath={.status.phase}=Succeeded`.
     pub(crate) fn wait(&self, object: &str, condition: &str) -> anyhow::Result<()> {
-        self.wait_for(object, condition, PATIENCE)
+        self.wait_for(object, condition, self.world.patience)
     }
 
     /// Waits for a condition of `kubectl wait`, for so long.
@@ -164,14 +161,17 @@ impl<'a> Tenant<'a> {
         what: &str,
         mut look: impl FnMut() -> anyhow::Result<Option<T>>,
     ) -> anyhow::Result<T> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.world.patience;
         loop {
             self.world.interrupt.check()?;
             if let Some(found) = look()? {
                 return Ok(found);
             }
             if Instant::now() > deadline {
-                bail!("{what}: not seen within {} s", PATIENCE.as_secs());
+                bail!(
+                    "{what}: not seen within {} s",
+                    self.world.patience.as_secs()
+                );
             }
             thread::sleep(TICK);
         }

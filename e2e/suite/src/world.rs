@@ -1,6 +1,7 @@
 //! What all tests share.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::cloud::Cloud;
 use crate::install::Installation;
@@ -16,5 +17,9 @@ pub(crate) struct World {
     pub(crate) installation: Installation,
     /// What was in the cluster before gtoken came.
     pub(crate) before: BTreeSet<String>,
+    /// A word of this run, so that nothing is taken for another's.
+    pub(crate) run: String,
+    /// How long anything may take that a cluster of one busy node does.
+    pub(crate) patience: Duration,
     pub(crate) interrupt: Interrupt,
 }

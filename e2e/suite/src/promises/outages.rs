@@ -1,9 +1,11 @@
 //! What is missing or away for a while makes pods late, never broken.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 
 use crate::cloud::role_arn;
-use crate::pods::{Form, GATE, form, never_restarted, says_it_is, succeeded};
+use crate::pods::{Form, GATE, form, never_restarted, says_it_is, succeeded, succeeded_after};
 use crate::promise::{Promise, promise};
 use crate::tenant::Tenant;
 
@@ -28,8 +30,8 @@ pub(super) const PROMISES: &[Promise] = &[
     ),
 ];
 
-/// How long the metadata server refuses a new pod, in seconds.
-const LATE: u64 = 20;
+/// How long the metadata server refuses a new pod.
+const LATE: Duration = Duration::from_secs(20);
 
 const POD: &str = include_str!("../../manifests/pod.yaml");
 
@@ -40,7 +42,7 @@ fn a_metadata_server_that_comes_late_makes_a_pod_late_not_broken(
         .cloud()?
         .refuse_young_pods(tenant.namespace(), LATE)?;
     tenant.apply(POD)?;
-    let pod = succeeded(tenant, "once")?;
+    let pod = succeeded_after(tenant, "once", LATE)?;
     never_restarted(&pod)?;
     says_it_is(
         tenant,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::pods::never_restarted;
+use crate::pods::{never_restarted, succeeded_after};
 use crate::promise::{Promise, promise};
 use crate::tenant::Tenant;
 
@@ -28,6 +28,12 @@ pub(super) const PROMISES: &[Promise] = &[
 /// The fewest calls of five minutes at one a second, on a machine that does other things too.
 const CALLS: u64 = 240;
 
+/// How long the manifest has applications call AWS.
+const STEADY: Duration = Duration::from_mins(5);
+
+/// How long the manifest has the token file watched.
+const WATCHED: Duration = Duration::from_secs(45);
+
 /// How many tokens of a minute there have to be in five.
 const TOKENS: usize = 4;
 
@@ -37,8 +43,7 @@ fn a_running_application_never_sees_its_credentials_lapse(
     tenant.cloud()?.put_lifetimes(&tenant.account(), 60, 60)?;
     create_watch(tenant)?;
     tenant.apply(include_str!("../../manifests/steady.yaml"))?;
-    let end = "jsonpath={.status.phase}=Succeeded";
-    tenant.wait_for("pod/steady", end, Duration::from_mins(7))?;
+    let pod = succeeded_after(tenant, "steady", STEADY)?;
     for container in ["rust", "go"] {
         let summary = last_line(tenant, "steady", container)?;
         let number = |name: &str| summary[name].as_u64().unwrap_or_default();
@@ -63,20 +68,20 @@ fn a_running_application_never_sees_its_credentials_lapse(
         "STS saw {} different tokens",
         tokens.len()
     );
-    never_restarted(&tenant.get(&["pod/steady"])?)
+    never_restarted(&pod)
 }
 
 fn a_token_is_replaced_whole_and_in_time(tenant: &Tenant<'_>) -> anyhow::Result<()> {
     tenant.cloud()?.put_lifetimes(&tenant.account(), 20, 900)?;
     create_watch(tenant)?;
     tenant.apply(include_str!("../../manifests/watched.yaml"))?;
-    tenant.wait("pod/watched", "jsonpath={.status.phase}=Succeeded")?;
+    let pod = succeeded_after(tenant, "watched", WATCHED)?;
     let summary = last_line(tenant, "watched", "watch")?;
     ensure!(
         summary["reads"].as_u64() > Some(1000),
         "it hardly looked: {summary}"
     );
-    never_restarted(&tenant.get(&["pod/watched"])?)
+    never_restarted(&pod)
 }
 
 fn create_watch(tenant: &Tenant<'_>) -> anyhow::Result<()> {

@@ -154,8 +154,9 @@ fn two_containers_of_a_pod_both_call_aws(tenant: &Tenant<'_>) -> anyhow::Result<
 
 /// Waits until every pod of a workload is ready.
 pub(super) fn rolled_out(tenant: &Tenant<'_>, workload: &str) -> anyhow::Result<()> {
+    let limit = format!("--timeout={}s", tenant.world().patience.as_secs());
     tenant
-        .kubectl(&["rollout", "status", workload, "--timeout=90s"])
+        .kubectl(&["rollout", "status", workload, &limit])
         .map(drop)
 }
 
