@@ -2,6 +2,9 @@
 //!
 //! The cluster is started for it and ended after it, unless it ran before or is to be kept.
 
+mod sabotage;
+
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -11,6 +14,7 @@ use crate::workspace::Workspace;
 use crate::{image, process, programs};
 
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Arguments {
     /// Use the cluster that KUBECONFIG names; what needs the Google and the AWS of the test cluster is skipped
     #[arg(long)]
@@ -24,6 +28,9 @@ pub(crate) struct Arguments {
     /// Leave the cluster, gtoken in it and the namespaces of the tests as they are
     #[arg(long)]
     keep: bool,
+    /// Break the product in one way after the other, and fail unless the tests notice; a filter is for their names
+    #[arg(long, conflicts_with_all = ["existing", "keep", "list"])]
+    sabotage: bool,
     /// Say what there is to run, and run nothing
     #[arg(long)]
     list: bool,
@@ -31,6 +38,9 @@ pub(crate) struct Arguments {
 
 /// Runs what the arguments ask for; 1 says that a test failed.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.sabotage {
+        return sabotage::run(workspace, &arguments.filter);
+    }
     let mut suite = suite(workspace)?;
     suite.args(arguments.filter.iter().flat_map(|text| ["--filter", text]));
     if arguments.list {
@@ -51,7 +61,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Resul
     if arguments.keep {
         session.keep();
     }
-    on_bed(&mut suite, &session, &workspace.root.join(MANIFEST))?;
+    suite.args(cluster_flags(&session, &workspace.root.join(MANIFEST))?);
     Ok(code(process::shown(&mut suite)?))
 }
 
@@ -59,7 +69,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Resul
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
     let mut suite = suite(workspace)?;
     let session = session(workspace)?;
-    on_bed(&mut suite, &session, &workspace.root.join(MANIFEST))?;
+    suite.args(cluster_flags(&session, &workspace.root.join(MANIFEST))?);
     let mut last = None;
     let succeeded = process::streamed(&mut suite, |line| last = of_last_line(line).or(last))?;
     Ok(match last {
@@ -79,32 +89,41 @@ fn suite(workspace: &Workspace) -> anyhow::Result<Command> {
 /// The cluster of this machine, with the images that we ship and those that ask AWS who they are.
 fn session(workspace: &Workspace) -> anyhow::Result<Session> {
     Session::check()?;
-    let archives = [
-        image::product_archives(workspace)?,
-        image::test_archives(workspace)?,
-    ];
-    let session = Session::open(workspace)?;
-    for archive in archives.iter().flatten() {
-        session.import(archive)?;
-    }
+    let products = image::product_archives(workspace)?;
+    let session = session_for_others(workspace)?;
+    products
+        .iter()
+        .try_for_each(|archive| session.import(archive))?;
     Ok(session)
 }
 
-fn on_bed(suite: &mut Command, session: &Session, manifest: &Path) -> anyhow::Result<()> {
-    suite
-        .arg("--kubectl")
-        .arg(session.kubectl()?)
-        .arg("--kubeconfig")
-        .arg(session.kubeconfig())
-        .arg("--control")
-        .arg(Session::control())
-        .arg("--sts-ca")
-        .arg(session.sts_authority())
-        .arg("--manifest")
-        .arg(manifest)
+/// The same without ours.
+fn session_for_others(workspace: &Workspace) -> anyhow::Result<Session> {
+    Session::check()?;
+    let archives = image::test_archives(workspace)?;
+    let session = Session::open(workspace)?;
+    archives
+        .iter()
+        .try_for_each(|archive| session.import(archive))?;
+    Ok(session)
+}
+
+/// What the suite has to know of the cluster of this machine.
+fn cluster_flags(session: &Session, manifest: &Path) -> anyhow::Result<Vec<OsString>> {
+    Ok(vec![
+        "--kubectl".into(),
+        session.kubectl()?.into(),
+        "--kubeconfig".into(),
+        session.kubeconfig().into(),
+        "--control".into(),
+        Session::control().into(),
+        "--sts-ca".into(),
+        session.sts_authority().into(),
+        "--manifest".into(),
+        manifest.into(),
         // It is our own cluster: what a killed run left in it is nobody's.
-        .arg("--replace");
-    Ok(())
+        "--replace".into(),
+    ])
 }
 
 fn code(succeeded: bool) -> ExitCode {

@@ -18,7 +18,7 @@ mod product;
 mod rootfs;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
@@ -72,6 +72,28 @@ pub(crate) fn product_archives(workspace: &Workspace) -> anyhow::Result<Vec<Path
                 .with_context(|| format!("could not write {}", archive.display()))?;
             println!("{}", line(&layout, recipe, &path.to_string_lossy()));
             Ok(archive)
+        })
+        .collect()
+}
+
+/// Builds the programs at another site, fast rather than small, and gives for each image its usual name, its name with
+/// this tag, and the archive of it in a folder.
+pub(crate) fn altered_archives(
+    site: &Site,
+    folder: &Path,
+    tag: &str,
+) -> anyhow::Result<Vec<(&'static str, String, PathBuf)>> {
+    RECIPES
+        .iter()
+        .map(|recipe| {
+            let (program, _) = recipe.program;
+            let (platform, facts) = (Platform::of(site.triple())?, Facts::ask(site.checkout())?);
+            let mut image = recipe.image(site.build((program, "e2e"))?, platform, &facts);
+            image.name = format!("e2e.local/{program}:{tag}");
+            let archive = folder.join(format!("{program}.tar"));
+            fs::write(&archive, image.layout()?.archive()?)
+                .with_context(|| format!("could not write {}", archive.display()))?;
+            Ok((recipe.name, image.name, archive))
         })
         .collect()
 }

@@ -25,7 +25,7 @@ impl Site {
     }
 
     /// A checkout that is built in a folder of its own.
-    pub(super) fn new(checkout: PathBuf, target: PathBuf) -> anyhow::Result<Self> {
+    pub(crate) fn new(checkout: PathBuf, target: PathBuf) -> anyhow::Result<Self> {
         let compiler = Compiler::ask(&checkout)?;
         let date = process::output(workspace::git(&checkout).args(["log", "-1", "--format=%ct"]))?;
         let places = Places {
