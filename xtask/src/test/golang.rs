@@ -9,9 +9,6 @@ const MODULES: [&str; 2] = ["e2e/caller-identity-go", go::MODULE];
 
 /// Tests what has tests, and wants all of it formatted.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
-    if let Some(skipped) = missing("the modules are in Go") {
-        return Ok(skipped);
-    }
     for module in MODULES {
         let mut format = go::command(&workspace.root.join(module))?;
         let unformatted = process::output(format.args(["run", "cmd/gofmt", "-l", "."]))?;
@@ -30,10 +27,4 @@ pub(super) fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
         test.args(["test", "-vet=all", "./..."]),
         "mend what go test says above",
     )
-}
-
-/// The step that is skipped where this machine has no Go; it can do all the rest.
-pub(super) fn missing(because: &str) -> Option<Outcome> {
-    let is_missing = go::program().is_none();
-    is_missing.then(|| Outcome::Skipped(format!("{because}, and there is none")))
 }
