@@ -8,6 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
 use zip::ZipArchive;
 
 use crate::cache;
@@ -86,7 +88,12 @@ fn proxy(given: &str) -> &str {
 }
 
 fn fetch(url: &str) -> anyhow::Result<Vec<u8>> {
-    let mut response = ureq::get(url).call()?;
+    // A company's own proxy is trusted by the machine, not by the list that comes with a library.
+    let roots = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .build();
+    let agent: Agent = Agent::config_builder().tls_config(roots).build().into();
+    let mut response = agent.get(url).call()?;
     Ok(response
         .body_mut()
         .with_config()
