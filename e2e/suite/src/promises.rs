@@ -1,6 +1,7 @@
 //! What is promised, by what it is about.
 
 mod admission;
+mod cloud;
 mod outages;
 mod refresh;
 mod story;
@@ -20,6 +21,7 @@ pub(crate) fn all() -> Vec<Promise> {
         story::PROMISES,
         surroundings::PROMISES,
         admission::PROMISES,
+        cloud::PROMISES,
         untouched::PROMISES,
         uninstall::PROMISES,
     ]
