@@ -82,8 +82,12 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
 const MANIFEST: &str = "deploy/install.yaml";
 
 fn suite(workspace: &Workspace) -> anyhow::Result<Command> {
+    suite_program(workspace).map(Command::new)
+}
+
+fn suite_program(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let built = programs::build(workspace, &["suite"])?;
-    Ok(Command::new(built.path("suite")?))
+    Ok(built.path("suite")?.to_owned())
 }
 
 /// The cluster of this machine, with the images that we ship and those that ask AWS who they are.

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::{cluster_flags, session_for_others, suite};
+use super::{cluster_flags, session_for_others, suite_program};
 use crate::cluster::Session;
 use crate::dist::Site;
 use crate::workspace::Workspace;
@@ -20,7 +20,7 @@ use crate::{image, process};
 /// Where the patches are, from the root of the checkout.
 const FOLDER: &str = "e2e/sabotage";
 
-/// How long a test waits for what never comes, in seconds: a third of the usual, for few of them run at once.
+/// How long a test waits for what never comes, in seconds: less than usual, for few of them run at once.
 const PATIENCE: &str = "40";
 
 /// One way to break the product.
@@ -41,35 +41,33 @@ pub(super) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<Ex
     ensure!(!all.is_empty(), "no sabotage is meant by this filter");
     let session = session_for_others(workspace)?;
     let bench = Bench::new(workspace, &session)?;
-    let (mut seen, mut missed) = (0, 0);
     bench.all_pass(&all)?;
+    let mut missed = 0;
     for sabotage in &all {
         let begun = Instant::now();
-        let green = bench.green(sabotage)?;
-        let took = begun.elapsed().as_secs_f64();
-        let Sabotage { name, breaks, .. } = sabotage;
-        if green.is_empty() {
-            seen += 1;
-            println!("seen    {took:>6.1} s  {name}: {breaks}");
-        } else {
-            missed += 1;
-            let (green, log) = (green.join(", "), bench.log(name));
-            println!(
-                "MISSED  {took:>6.1} s  {name}: {breaks}; not red: {green} (log: {})",
-                log.display()
-            );
-        }
+        let outcome = bench.green(sabotage);
+        ensure!(!process::interrupted(), "interrupted");
+        let why = match outcome {
+            Ok(green) if green.is_empty() => None,
+            Ok(green) => Some(format!("not red: {}", green.join(", "))),
+            Err(error) => Some(format!("{error:#}")),
+        };
+        missed += usize::from(why.is_some());
+        println!("{}", bench.line(sabotage, begun.elapsed(), why));
     }
-    println!("\n{seen} passed, {missed} failed, 0 skipped");
+    println!(
+        "\n{} passed, {missed} failed, 0 skipped",
+        all.len() - missed
+    );
     Ok(ExitCode::from(u8::from(missed > 0)))
 }
 
 /// What all of them share: a copy of the checkout, and a cluster.
 struct Bench<'a> {
-    workspace: &'a Workspace,
     session: &'a Session,
     folder: PathBuf,
     site: Site,
+    suite: PathBuf,
 }
 
 impl<'a> Bench<'a> {
@@ -78,9 +76,9 @@ impl<'a> Bench<'a> {
         let tree = folder.join("tree");
         copy(workspace, &tree)?;
         Ok(Self {
-            workspace,
             session,
             site: Site::new(tree, folder.join("target"))?,
+            suite: suite_program(workspace)?,
             folder,
         })
     }
@@ -133,7 +131,7 @@ impl<'a> Bench<'a> {
         }
         manifest = self.folder.join("install.yaml");
         fs::write(&manifest, text)?;
-        let mut suite = suite(self.workspace)?;
+        let mut suite = Command::new(&self.suite);
         suite.args(cluster_flags(self.session, &manifest)?);
         suite.args(["--patience", PATIENCE]);
         suite.args(tests.iter().flat_map(|test| ["--exact", test]));
@@ -151,6 +149,19 @@ impl<'a> Bench<'a> {
             log.display()
         );
         Ok(said)
+    }
+
+    fn line(&self, sabotage: &Sabotage, took: Duration, why: Option<String>) -> String {
+        let Sabotage { name, breaks, .. } = sabotage;
+        let took = took.as_secs_f64();
+        match why {
+            None => format!("seen    {took:>6.1} s  {name}: {breaks}"),
+            Some(why) => {
+                let log = self.log(name);
+                let log = log.display();
+                format!("MISSED  {took:>6.1} s  {name}: {breaks}; {why} (log: {log})")
+            }
+        }
     }
 
     fn log(&self, name: &str) -> PathBuf {
