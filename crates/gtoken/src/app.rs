@@ -1,21 +1,23 @@
 //! Wiring: arguments and environment in, exit code out.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use gtoken_contract::{AgentFlags, Mode};
 
 use crate::agent::{Agent, GaveUp};
-use crate::cli::{self, Command};
+use crate::cli::{self, CheckFlags, Command, InspectFlags, Subcommand};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::schedule::Jitter;
-use crate::signals;
 use crate::source::{MetadataServer, Retry};
+use crate::{check, inspect, signals};
 
 /// Nothing else went wrong than how it was called.
 const USAGE: u8 = 2;
@@ -29,9 +31,13 @@ const TERMINATION_MESSAGE: &str = "/dev/termination-log";
 
 /// Runs the agent to its end.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let subcommand = args.get(1).and_then(|word| Subcommand::named(word));
     let (code, reason) = match cli::parse(args) {
         Ok(Command::Help) => return print(cli::HELP),
         Ok(Command::Version) => return print(cli::VERSION),
+        Ok(Command::Check(flags)) => return check(flags),
+        Ok(Command::Inspect(flags)) => return inspect(&flags),
         Ok(Command::Run(flags)) => match run(flags) {
             Ok(()) => return ExitCode::SUCCESS,
             Err(failure) => failure,
@@ -39,13 +45,43 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => (USAGE, format!("{error}; see gtoken --help")),
     };
     say(&reason);
-    leave_last_words(Path::new(TERMINATION_MESSAGE), &reason);
+    // A probe that runs beside the agent, in its container, has no say in why that one ended.
+    if subcommand.is_none() {
+        leave_last_words(Path::new(TERMINATION_MESSAGE), &reason);
+    }
     ExitCode::from(code)
+}
+
+fn check(flags: CheckFlags) -> ExitCode {
+    match check::check(flags, variable, SystemTime::now()) {
+        Ok(reason) => {
+            say(&reason);
+            ExitCode::SUCCESS
+        }
+        Err(reason) => refuse(&reason),
+    }
+}
+
+fn inspect(flags: &InspectFlags) -> ExitCode {
+    match inspect::inspect(flags, variable, SystemTime::now()) {
+        Ok(claims) => print(&claims),
+        Err(reason) => refuse(&reason),
+    }
+}
+
+/// The answer of a subcommand that has nothing good to say.
+fn refuse(reason: &impl Display) -> ExitCode {
+    say(&reason.to_string());
+    ExitCode::FAILURE
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 /// Runs what the flags ask for; a failure is an exit code and the reason in a line.
 fn run(flags: AgentFlags) -> Result<(), (u8, String)> {
-    let config = Config::new(flags, |name| std::env::var_os(name))
+    let config = Config::new(flags, variable)
         .map_err(|error| (USAGE, format!("{error}; see gtoken --help")))?;
     signals::end_at_once(match config.mode {
         Mode::OneShot => TRY_AGAIN,

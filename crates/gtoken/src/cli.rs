@@ -1,23 +1,30 @@
 //! The command line: what was typed, checked only as far as it stands on its own.
 
 mod nearest;
+mod subcommands;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::str::FromStr;
 
 use gtoken_contract::{AgentFlags, Mode, duration, flag};
 use lexopt::{Arg, Parser};
 
+pub use subcommands::{CheckFlags, DEFAULT_GOOD_FOR, InspectFlags, Subcommand};
+
 use crate::excerpt::excerpt;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// Judge the token file.
+    Check(CheckFlags),
     /// Print [`HELP`].
     Help,
+    /// Show a token's claims.
+    Inspect(InspectFlags),
     /// Be the agent.
     Run(AgentFlags),
     /// Print [`VERSION`].
@@ -42,18 +49,43 @@ const KNOWN: [&str; 8] = [
     "version",
 ];
 
+/// What may stand first instead of a flag.
+const SUBCOMMANDS: [&str; 3] = ["check", "inspect", "help"];
+
 /// Reads the arguments, the program's own name first. Of a flag given twice the last counts, as in the Go gtoken.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
-    let mut parser = Parser::from_iter(args);
+    let mut args = args.into_iter().peekable();
+    let program = args.next();
+    let subcommand = args.next_if(|word| Subcommand::named(word).is_some());
+    let subcommand = subcommand.as_deref().and_then(Subcommand::named);
+    let names_another = args.peek().is_some_and(|word| is_operand(word));
+    let mut parser = Parser::from_iter(program.into_iter().chain(args));
     // `-h=x` is then a flag of that very name, and unknown.
     parser.set_short_equals(false);
+    match subcommand {
+        Some(subcommand) => subcommands::parse(subcommand, &mut parser),
+        None => parse_agent(&mut parser).map_err(|error| match error {
+            UsageError::Operand(typed) if names_another => UsageError::Subcommand {
+                nearest: nearest::nearest(&typed, &SUBCOMMANDS),
+                typed,
+            },
+            other => other,
+        }),
+    }
+}
+
+fn is_operand(word: &OsStr) -> bool {
+    !word.as_encoded_bytes().starts_with(b"-")
+}
+
+fn parse_agent(parser: &mut Parser) -> Result<Command, UsageError> {
     let mut flags = AgentFlags::default();
-    while let Some(word) = next_word(&mut parser)? {
+    while let Some(word) = next_word(parser)? {
         match word {
             Word::Flag(name, value) => match name.as_str() {
                 "help" | "h" => return Ok(Command::Help),
                 "version" | "v" => return Ok(Command::Version),
-                name => set(&mut flags, name, value, &mut parser)?,
+                name => set(&mut flags, name, value, parser)?,
             },
             Word::Operand(word) if word == "help" || word == "h" => return Ok(Command::Help),
             Word::Operand(word) => return Err(UsageError::Operand(excerpt(word.as_bytes()))),
@@ -74,6 +106,16 @@ pub enum UsageError {
     /// Something that is no flag.
     #[error("unexpected argument `{0}`; a flag's value is written --FLAG=VALUE")]
     Operand(String),
+    /// The first argument is no flag and no subcommand.
+    #[error(
+        "unknown subcommand `{typed}`; the nearest known one is `{nearest}`; the agent itself takes flags only"
+    )]
+    Subcommand {
+        /// The subcommand, as far as it may be shown.
+        typed: String,
+        /// The known one that takes the fewest changes.
+        nearest: &'static str,
+    },
     /// A flag that does not exist.
     #[error("unknown flag `{typed}`; the nearest known flag is `--{nearest}`")]
     Unknown {
@@ -127,16 +169,14 @@ fn set(
     attached: Option<String>,
     parser: &mut Parser,
 ) -> Result<(), UsageError> {
-    let mut value = |flag: &'static str, attached: Option<String>| match attached {
-        Some(value) => Ok(value),
-        None => match parser.value() {
-            Ok(value) => utf8(value),
-            Err(_) => Err(UsageError::NoValue(flag)),
-        },
-    };
+    let mut value = |flag: &'static str, attached: Option<String>| needed(flag, attached, parser);
     match name {
         flag::REFRESH => {
-            flags.mode = attached.map_or(Ok(Mode::Refresh), |value| refresh(&value))?;
+            flags.mode = if truth(flag::REFRESH, attached.as_deref())? {
+                Mode::Refresh
+            } else {
+                Mode::OneShot
+            };
         }
         // As in the Go gtoken, an empty path is standard output.
         flag::FILE => {
@@ -156,22 +196,39 @@ fn set(
                 duration::parse(&value).map_err(|e| unusable(flag::TIMEOUT, &value, e))?;
             flags.timeout = (!timeout.is_zero()).then_some(timeout);
         }
-        _ => {
-            return Err(UsageError::Unknown {
-                typed: excerpt(format!("--{name}").as_bytes()),
-                nearest: nearest::nearest(name, &KNOWN),
-            });
-        }
+        _ => return Err(unknown(name, &KNOWN)),
     }
     Ok(())
 }
 
-/// The spellings are those of Go's `strconv.ParseBool`.
-fn refresh(value: &str) -> Result<Mode, UsageError> {
-    match value {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Mode::Refresh),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Mode::OneShot),
-        _ => Err(unusable(flag::REFRESH, value, "it is true or false")),
+/// The value that hangs on the flag or follows it.
+fn needed(
+    flag: &'static str,
+    attached: Option<String>,
+    parser: &mut Parser,
+) -> Result<String, UsageError> {
+    match attached {
+        Some(value) => Ok(value),
+        None => match parser.value() {
+            Ok(value) => utf8(value),
+            Err(_) => Err(UsageError::NoValue(flag)),
+        },
+    }
+}
+
+/// A flag alone is true; the spellings are those of Go's `strconv.ParseBool`.
+fn truth(flag: &'static str, attached: Option<&str>) -> Result<bool, UsageError> {
+    match attached {
+        None | Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
+        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+        Some(value) => Err(unusable(flag, value, "it is true or false")),
+    }
+}
+
+fn unknown(name: &str, known: &[&'static str]) -> UsageError {
+    UsageError::Unknown {
+        typed: excerpt(format!("--{name}").as_bytes()),
+        nearest: nearest::nearest(name, known),
     }
 }
 

@@ -6,10 +6,13 @@
 
 pub mod agent;
 mod app;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod excerpt;
+pub mod inspect;
+pub mod reader;
 pub mod schedule;
 pub mod signals;
 pub mod sink;

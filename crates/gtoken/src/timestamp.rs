@@ -1,11 +1,20 @@
 //! Times of day for people, without a calendar library.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Shows a time as RFC 3339 does, in UTC, to the second; before 1970 as 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp(pub SystemTime);
+
+/// Shows how far a time is from now, in the unit that a person would choose: `in 43 min`, `17 min ago`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relative {
+    /// The time.
+    pub at: SystemTime,
+    /// When it is looked at.
+    pub now: SystemTime,
+}
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -21,6 +30,25 @@ impl fmt::Display for Timestamp {
             f,
             "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
         )
+    }
+}
+
+impl fmt::Display for Relative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at.duration_since(self.now) {
+            Ok(until) => write!(f, "in {}", span(until)),
+            Err(since) => write!(f, "{} ago", span(since.duration())),
+        }
+    }
+}
+
+/// The whole units that fit, of the largest one of which there are a few.
+fn span(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..=89 => format!("{seconds} s"),
+        seconds @ 90..=5399 => format!("{} min", seconds / 60),
+        seconds if seconds < 2 * DAY => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / DAY),
     }
 }
 
@@ -41,8 +69,6 @@ fn date(days_since_1970: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -56,6 +82,29 @@ mod tests {
         ] {
             let at = UNIX_EPOCH + Duration::from_secs(seconds);
             assert_eq!(Timestamp(at).to_string(), text);
+        }
+    }
+    #[test]
+    fn tells_how_far_a_time_is() {
+        let now = UNIX_EPOCH + Duration::from_hours(498_720);
+        for (seconds, text) in [
+            (0, "0 s"),
+            (89, "89 s"),
+            (90, "1 min"),
+            (2622, "43 min"),
+            (5399, "89 min"),
+            (5400, "1 h"),
+            (172_799, "47 h"),
+            (172_800, "2 days"),
+        ] {
+            let far = Duration::from_secs(seconds);
+            let ahead = Relative { at: now + far, now };
+            assert_eq!(ahead.to_string(), format!("in {text}"));
+            let behind = Relative {
+                at: now - far - Duration::from_nanos(1),
+                now,
+            };
+            assert_eq!(behind.to_string(), format!("{text} ago"));
         }
     }
 }

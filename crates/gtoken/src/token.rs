@@ -130,7 +130,7 @@ pub enum InvalidToken {
         now: SystemTime,
     },
     /// It is somebody else's.
-    #[error("the token is that of `{found}`, not of `{expected}`, and was not published")]
+    #[error("the token is that of `{found}`, not of `{expected}`")]
     Identity {
         /// Whose it had to be.
         expected: GoogleIdentity,
@@ -140,7 +140,7 @@ pub enum InvalidToken {
     /// It names no account.
     #[error(
         "the token names no account, as those of the Compute Engine metadata server: it is the node's, not that \
-         of `{expected}`, and was not published; the node pool needs --workload-metadata=GKE_METADATA"
+         of `{expected}`; the node pool needs --workload-metadata=GKE_METADATA"
     )]
     NoIdentity {
         /// Whose it had to be.
@@ -154,8 +154,8 @@ pub enum InvalidToken {
     NotAToken(&'static str),
 }
 
-/// The claims of a JWT.
-fn claims(text: &str) -> Result<Map<String, Value>, InvalidToken> {
+/// The claims of a JWT, whoever gave it.
+pub fn claims(text: &str) -> Result<Map<String, Value>, InvalidToken> {
     let not = InvalidToken::NotAToken;
     if text.is_empty() {
         return Err(not("it is empty"));
@@ -198,7 +198,7 @@ fn check_identity(
 }
 
 /// A claim in whole seconds since 1970; STS takes no fractions either.
-fn time(claims: &Map<String, Value>, name: &str) -> Option<SystemTime> {
+pub fn time(claims: &Map<String, Value>, name: &str) -> Option<SystemTime> {
     let seconds = claims.get(name)?.as_u64()?;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }

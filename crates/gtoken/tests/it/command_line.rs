@@ -49,7 +49,14 @@ fn a_value_that_cannot_be_used_ends_it_with_2_and_the_reason() {
             "--file=/tmp/",
             "--file `/tmp/` cannot be used: it names no file",
         ),
-        ("now", "unexpected argument `now`"),
+        (
+            "--audience=a\nb",
+            "--audience `a b` cannot be used: an audience has no control characters",
+        ),
+        (
+            "chekc",
+            "unknown subcommand `chekc`; the nearest known one is `check`",
+        ),
     ] {
         let ended = run(&[arg]);
         assert_eq!(ended.status.code(), Some(2), "{ended:?}");

@@ -6,6 +6,7 @@ mod agent;
 mod command_line;
 mod faults;
 mod identity;
+mod looking;
 mod refreshing;
 mod signals;
 mod token;
