@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
+use crate::log::{Level, Line};
 use crate::schedule::{Jitter, Policy, next_attempt};
 use crate::sink::{Sink, SinkError};
 use crate::source::{Retry, Source, SourceError};
@@ -110,7 +111,7 @@ impl fmt::Display for GaveUp {
     }
 }
 
-impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
+impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
     /// Takes up what an agent before it left: a token in place counts as held while it is good.
     pub fn new(
         source: S,
@@ -241,14 +242,15 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
         self.sink.publish(&token)?;
         self.held = Some(Held::new(claimed, claimed.seen_at(asked_at)));
         let until = Timestamp(claimed.expires_at);
-        (self.say)(&match self.trouble.since() {
+        let message = match self.trouble.since() {
             Some(since) => format!(
                 "got a token good until {until}, after {} failed attempts since {}",
                 self.trouble.failures(),
                 Timestamp(since)
             ),
             None => format!("got a token good until {until}"),
-        });
+        };
+        self.say(Level::Info, message, claimed.expires_at);
         Ok(())
     }
 
@@ -261,21 +263,21 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
         if is_lost {
             self.sink.publish(token)?;
             let until = Timestamp(token.lifetime().expires_at);
-            (self.say)(&format!(
-                "the token was not in place any more; put back one good until {until}"
-            ));
+            let message =
+                format!("the token was not in place any more; put back one good until {until}");
+            self.say(Level::Warning, message, token.lifetime().expires_at);
         }
         let until = Timestamp(held.claimed.expires_at);
         if let Some(since) = self.trouble.since() {
             let (failures, since) = (self.trouble.failures(), Timestamp(since));
-            (self.say)(&format!(
+            let message = format!(
                 "answered again, after {failures} failed attempts since {since}, with no newer token \
                  than the one good until {until}"
-            ));
+            );
+            self.say(Level::Info, message, held.claimed.expires_at);
         } else if !held.said && !is_lost {
-            (self.say)(&format!(
-                "the token in place is the newest there is, good until {until}"
-            ));
+            let message = format!("the token in place is the newest there is, good until {until}");
+            self.say(Level::Info, message, held.claimed.expires_at);
         }
         self.held = Some(Held { said: true, ..held });
         Ok(())
@@ -298,18 +300,35 @@ impl<S: Source, C: Clock, L: FnMut(&str)> Agent<S, C, L> {
             return;
         }
         let now = self.clock.now();
-        let state = match self.held.map(|held| held.seen.expires_at) {
-            None => "no token yet".to_owned(),
+        let until = self.held.map(|held| held.seen.expires_at);
+        let (level, state) = match until {
+            None => (Level::Error, "no token yet".to_owned()),
             Some(until) if until > now => {
-                format!("the token in place is good until {}", Timestamp(until))
+                let state = format!("the token in place is good until {}", Timestamp(until));
+                (Level::Warning, state)
             }
-            Some(until) => format!("the token in place ran out at {}", Timestamp(until)),
+            Some(until) => {
+                let state = format!("the token in place ran out at {}", Timestamp(until));
+                (Level::Error, state)
+            }
         };
         let next = match error.retry() {
             Retry::NeedsPerson => "a person must mend this; still trying",
             Retry::Never | Retry::Transient => "still trying",
         };
-        (self.say)(&format!("{state}; {next}: {error}"));
+        let mut line = Line::new(level, format!("{state}; {next}: {error}"))
+            .with("reason", error.to_string())
+            .with("needs_person", error.retry() == Retry::NeedsPerson);
+        if let Some(until) = until {
+            line = line.at("expires_at", until);
+        }
+        (self.say)(&self.trouble.tell(line));
+    }
+
+    /// Says what became of a token, and what went before.
+    fn say(&mut self, level: Level, message: String, expires_at: SystemTime) {
+        let line = Line::new(level, message).at("expires_at", expires_at);
+        (self.say)(&self.trouble.tell(line));
     }
 
     fn give_up(&self, error: AttemptError) -> GaveUp {

@@ -12,12 +12,13 @@ use std::time::SystemTime;
 use gtoken_contract::{AgentFlags, Mode};
 
 use crate::agent::{Agent, GaveUp};
-use crate::cli::{self, CheckFlags, Command, InspectFlags, Subcommand};
+use crate::cli::{self, CheckFlags, Command, InspectFlags, Outside, Subcommand};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::log::{Format, Level, Line};
 use crate::schedule::Jitter;
 use crate::source::{MetadataServer, Retry};
-use crate::{check, inspect, signals};
+use crate::{check, inspect, log, signals};
 
 /// Nothing else went wrong than how it was called.
 const USAGE: u8 = 2;
@@ -33,18 +34,22 @@ const TERMINATION_MESSAGE: &str = "/dev/termination-log";
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let subcommand = args.get(1).and_then(|word| Subcommand::named(word));
-    let (code, reason) = match cli::parse(args) {
+    let (log, (code, reason)) = match cli::parse(args) {
         Ok(Command::Help) => return print(cli::HELP),
         Ok(Command::Version) => return print(cli::VERSION),
         Ok(Command::Check(flags)) => return check(flags),
         Ok(Command::Inspect(flags)) => return inspect(&flags),
-        Ok(Command::Run(flags)) => match run(flags) {
+        Ok(Command::Run(flags, outside)) => match run(flags, outside) {
             Ok(()) => return ExitCode::SUCCESS,
-            Err(failure) => failure,
+            Err(failure) => (outside.log, failure),
         },
-        Err(error) => (USAGE, format!("{error}; see gtoken --help")),
+        Err(error) => {
+            let failure = (USAGE, format!("{error}; see gtoken --help"));
+            (Format::Text, failure)
+        }
     };
-    say(&reason);
+    let line = Line::new(Level::Error, reason.as_str()).with("exit_code", code);
+    log::say(log, &line);
     // A probe that runs beside the agent, in its container, has no say in why that one ended.
     if subcommand.is_none() {
         leave_last_words(Path::new(TERMINATION_MESSAGE), &reason);
@@ -55,7 +60,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn check(flags: CheckFlags) -> ExitCode {
     match check::check(flags, variable, SystemTime::now()) {
         Ok(reason) => {
-            say(&reason);
+            log::say(Format::Text, &Line::new(Level::Info, reason));
             ExitCode::SUCCESS
         }
         Err(reason) => refuse(&reason),
@@ -71,7 +76,7 @@ fn inspect(flags: &InspectFlags) -> ExitCode {
 
 /// The answer of a subcommand that has nothing good to say.
 fn refuse(reason: &impl Display) -> ExitCode {
-    say(&reason.to_string());
+    log::say(Format::Text, &Line::new(Level::Error, reason.to_string()));
     ExitCode::FAILURE
 }
 
@@ -80,7 +85,7 @@ fn variable(name: &str) -> Option<OsString> {
 }
 
 /// Runs what the flags ask for; a failure is an exit code and the reason in a line.
-fn run(flags: AgentFlags) -> Result<(), (u8, String)> {
+fn run(flags: AgentFlags, outside: Outside) -> Result<(), (u8, String)> {
     let config = Config::new(flags, variable)
         .map_err(|error| (USAGE, format!("{error}; see gtoken --help")))?;
     signals::end_at_once(match config.mode {
@@ -92,7 +97,7 @@ fn run(flags: AgentFlags) -> Result<(), (u8, String)> {
         MetadataServer::new(config.metadata_host),
         config.sink,
         SystemClock::start(),
-        say,
+        |line: &Line| log::say(outside.log, line),
         config.expectation,
         Jitter::seeded(RandomState::new().build_hasher().finish()),
     );
@@ -114,11 +119,6 @@ fn print(text: &str) -> ExitCode {
     // A reader that has gone away is no failure of ours.
     let _ = write!(std::io::stdout(), "{text}");
     ExitCode::SUCCESS
-}
-
-fn say(line: &str) {
-    // One write, so that no signal cuts a line; and with nobody left to read, there is still a file to keep fresh.
-    let _ = std::io::stderr().write_all(format!("gtoken: {line}\n").as_bytes());
 }
 
 /// Writes why it ended to the container's termination message; kubelet makes the file, so outside a pod there is none.

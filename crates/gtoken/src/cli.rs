@@ -15,6 +15,7 @@ use lexopt::{Arg, Parser};
 pub use subcommands::{CheckFlags, DEFAULT_GOOD_FOR, InspectFlags, Subcommand};
 
 use crate::excerpt::excerpt;
+use crate::log::Format;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +27,22 @@ pub enum Command {
     /// Show a token's claims.
     Inspect(InspectFlags),
     /// Be the agent.
-    Run(AgentFlags),
+    Run(AgentFlags, Outside),
     /// Print [`VERSION`].
     Version,
+}
+
+/// How the agent is seen from outside. The webhook renders none of it, so it is no part of the contract: who collects
+/// an injected container's log finds it as the Go gtoken left it, and the ports of a pod are its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// Whom the log is for.
+    pub log: Format,
+}
+
+/// The names of the flags for [`Outside`], without the dashes.
+mod outside {
+    pub(super) const JSON: &str = "json";
 }
 
 /// What `--version` prints.
@@ -38,13 +52,14 @@ pub const VERSION: &str = concat!("gtoken ", env!("CARGO_PKG_VERSION"), "\n");
 pub const HELP: &str = include_str!("cli/help.txt");
 
 /// The flags that a mistyped one may have meant.
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 9] = [
     flag::REFRESH,
     flag::FILE,
     flag::AUDIENCE,
     flag::SOURCE,
     flag::EXPECT_IDENTITY,
     flag::TIMEOUT,
+    outside::JSON,
     "help",
     "version",
 ];
@@ -79,19 +94,23 @@ fn is_operand(word: &OsStr) -> bool {
 }
 
 fn parse_agent(parser: &mut Parser) -> Result<Command, UsageError> {
-    let mut flags = AgentFlags::default();
+    let (mut flags, mut outside) = (AgentFlags::default(), Outside::default());
     while let Some(word) = next_word(parser)? {
         match word {
             Word::Flag(name, value) => match name.as_str() {
                 "help" | "h" => return Ok(Command::Help),
                 "version" | "v" => return Ok(Command::Version),
+                outside::JSON if truth(outside::JSON, value.as_deref())? => {
+                    outside.log = Format::Json;
+                }
+                outside::JSON => outside.log = Format::Text,
                 name => set(&mut flags, name, value, parser)?,
             },
             Word::Operand(word) if word == "help" || word == "h" => return Ok(Command::Help),
             Word::Operand(word) => return Err(UsageError::Operand(excerpt(word.as_bytes()))),
         }
     }
-    Ok(Command::Run(flags))
+    Ok(Command::Run(flags, outside))
 }
 
 /// Why the arguments cannot be used.

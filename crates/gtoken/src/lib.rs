@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod excerpt;
 pub mod inspect;
+pub mod log;
 pub mod reader;
 pub mod schedule;
 pub mod signals;

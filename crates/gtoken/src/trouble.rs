@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::log::Line;
 use crate::source::Retry;
 
 /// A reason that goes on is said again after so long.
@@ -43,6 +44,16 @@ impl Trouble {
             self.person_since.get_or_insert(uptime);
         } else {
             self.person_since = None;
+        }
+    }
+
+    /// Tells of the failures in a line.
+    pub(crate) fn tell(&self, line: Line) -> Line {
+        match self.since {
+            Some(since) => line
+                .with("failed_attempts", self.failures)
+                .at("failing_since", since),
+            None => line,
         }
     }
 

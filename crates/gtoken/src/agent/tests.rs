@@ -88,9 +88,9 @@ impl Stage {
         fs::read_to_string(self.path()).ok()
     }
 
-    fn agent<S: Source>(&self, source: S) -> Agent<S, &TestClock, impl FnMut(&str)> {
+    fn agent<S: Source>(&self, source: S) -> Agent<S, &TestClock, impl FnMut(&Line)> {
         let file = TokenFile::at(self.path().to_str().unwrap()).unwrap();
-        let say = |line: &str| self.log.borrow_mut().push(line.to_owned());
+        let say = |line: &Line| self.log.borrow_mut().push(line.message.clone());
         let jitter = Jitter::seeded(1);
         Agent::new(
             source,

@@ -13,7 +13,7 @@ fn parse_words(words: &[&str]) -> Result<Command, UsageError> {
 #[track_caller]
 fn flags(words: &[&str]) -> AgentFlags {
     match parse_words(words) {
-        Ok(Command::Run(flags)) => flags,
+        Ok(Command::Run(flags, _)) => flags,
         other => panic!("{words:?} parsed to {other:?}"),
     }
 }
@@ -99,6 +99,18 @@ fn a_timeout_of_0_is_as_long_as_it_takes() {
 }
 
 #[test]
+fn the_log_is_for_people_unless_told_otherwise() {
+    for (words, log) in [
+        (&[][..], Format::Text),
+        (&["--json"], Format::Json),
+        (&["--json", "--json=false"], Format::Text),
+    ] {
+        let run = Command::Run(AgentFlags::default(), Outside { log });
+        assert_eq!(parse_words(words), Ok(run), "{words:?}");
+    }
+}
+
+#[test]
 fn help_and_version_have_the_names_of_the_go_gtoken() {
     for word in ["--help", "-h", "help", "h", "-help", "--h"] {
         assert_eq!(parse_words(&[word]), Ok(Command::Help), "{word}");
@@ -114,7 +126,7 @@ fn help_and_version_have_the_names_of_the_go_gtoken() {
 
 #[test]
 fn help_names_every_flag() {
-    for name in KNOWN.iter().chain(&["for", "json"]) {
+    for name in KNOWN.iter().chain(&["for"]) {
         assert!(HELP.contains(&format!("--{name}")), "{name}");
     }
 }
@@ -209,7 +221,8 @@ proptest! {
     fn flags_rendered_by_the_webhook_parse_back(flags in any_flags()) {
         let args = flags.to_args();
         let words: Vec<&str> = args.iter().map(String::as_str).collect();
-        prop_assert_eq!(parse_words(&words), Ok(Command::Run(flags)));
+        let run = Command::Run(flags, Outside::default());
+        prop_assert_eq!(parse_words(&words), Ok(run));
     }
 
     #[test]

@@ -97,3 +97,51 @@ fn an_older_token_replaces_none_after_a_restart() {
     agent.wait_for_log("the token in place is the newest there is");
     assert_eq!(read(&path), first);
 }
+
+#[test]
+fn a_log_for_programs_is_an_object_a_line() {
+    let sandbox = sandbox_with_life(4);
+    sandbox
+        .google()
+        .play_in_turn([Scenario::NotFound, Scenario::Healthy, Scenario::Refused]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_flag(&folder.path().join("gtoken"));
+    let mut agent = Agent::start(gtoken(sandbox.metadata_address(), &["--json", &file]));
+    agent.wait_for_log("the token in place is good until");
+    let (ended, _) = agent.signal("TERM");
+    let lines: Vec<serde_json::Value> = ended
+        .log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told = |line: usize, name: &str| lines[line][name].clone();
+    assert_eq!(
+        (told(0, "level"), told(0, "needs_person")),
+        ("error".into(), true.into())
+    );
+    assert!(told(0, "reason").as_str().unwrap().contains("answered 404"));
+    assert_eq!(
+        (told(1, "level"), told(1, "failed_attempts")),
+        ("info".into(), 1.into())
+    );
+    assert_eq!(
+        (told(2, "level"), told(2, "needs_person")),
+        ("warning".into(), false.into())
+    );
+    assert_eq!(told(1, "expires_at"), told(2, "expires_at"));
+    for line in &lines {
+        assert!(line["time"].as_str().unwrap().ends_with('Z'), "{line}");
+        assert!(line["message"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn the_reason_for_an_end_is_an_object_too() {
+    let sandbox = sandbox_with_life(3600);
+    sandbox.google().play(Scenario::NotFound);
+    let args = ["--refresh=false", "--timeout=300ms", "--json"];
+    let ended = Agent::start(gtoken(sandbox.metadata_address(), &args)).end();
+    let last: serde_json::Value = serde_json::from_str(ended.log.lines().last().unwrap()).unwrap();
+    assert_eq!(last["exit_code"], ended.status.code().unwrap());
+    assert_eq!(last["level"], "error");
+}
