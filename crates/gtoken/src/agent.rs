@@ -4,6 +4,7 @@
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
@@ -14,6 +15,7 @@ use crate::source::{Retry, Source, SourceError};
 use crate::timestamp::Timestamp;
 use crate::token::{Expectation, IdToken, InvalidToken, Lifetime};
 use crate::trouble::Trouble;
+use crate::vitals::{Outcome, Vitals};
 
 /// The longest time for a whole answer: GKE's metadata server is slow at times.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -36,6 +38,7 @@ pub struct Agent<S, C, L> {
     policy: Policy,
     held: Option<Held>,
     trouble: Trouble,
+    vitals: Arc<Vitals>,
 }
 
 /// The newest token there ever was.
@@ -133,10 +136,23 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
             policy: Policy::default(),
             held: None,
             trouble: Trouble::default(),
+            vitals: Arc::default(),
         };
         let in_place = agent.in_place(now).map(|token| token.lifetime());
         agent.held = in_place.map(|lifetime| Held::new(lifetime, lifetime.seen_at(now)));
+        agent.show_held();
         agent
+    }
+
+    /// What the agent has done, now and as it goes on.
+    pub fn vitals(&self) -> Arc<Vitals> {
+        Arc::clone(&self.vitals)
+    }
+
+    fn show_held(&self) {
+        if let Some(held) = self.held {
+            self.vitals.hold(held.seen.expires_at);
+        }
     }
 
     /// Ends with the first answer, after `timeout`, or a minute into what a person must mend.
@@ -219,13 +235,21 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
 
     /// Asks once; publishes what is newer than anything published before.
     fn attempt(&mut self, within: Duration) -> Result<(), AttemptError> {
+        let before = self.held.map(|held| held.claimed);
         let outcome = self.fetch_and_publish(within);
+        let now = self.clock.now();
+        self.show_held();
+        self.vitals.count(
+            match &outcome {
+                Ok(()) if self.held.map(|held| held.claimed) == before => Outcome::Unchanged,
+                Ok(()) => Outcome::Published,
+                Err(error) => Outcome::of_failure(error.retry()),
+            },
+            now,
+        );
         match &outcome {
             Ok(()) => self.trouble = Trouble::default(),
-            Err(error) => {
-                let (now, uptime) = (self.clock.now(), self.clock.uptime());
-                self.trouble.add(error.retry(), now, uptime);
-            }
+            Err(error) => self.trouble.add(error.retry(), now, self.clock.uptime()),
         }
         outcome
     }

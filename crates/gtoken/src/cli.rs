@@ -15,6 +15,7 @@ use lexopt::{Arg, Parser};
 pub use subcommands::{CheckFlags, DEFAULT_GOOD_FOR, InspectFlags, Subcommand};
 
 use crate::excerpt::excerpt;
+use crate::health::HealthAddress;
 use crate::log::Format;
 
 /// What the command line asks for.
@@ -38,12 +39,15 @@ pub enum Command {
 pub struct Outside {
     /// Whom the log is for.
     pub log: Format,
+    /// Where to tell how it is, if anywhere.
+    pub health_address: Option<HealthAddress>,
 }
 
-/// The names of the flags for [`Outside`], without the dashes.
-mod outside {
-    pub(super) const JSON: &str = "json";
-}
+/// The flag for [`Outside::health_address`], without the dashes.
+pub const HEALTH_ADDRESS: &str = "health-address";
+
+/// The flag for [`Outside::log`], without the dashes.
+const JSON: &str = "json";
 
 /// What `--version` prints.
 pub const VERSION: &str = concat!("gtoken ", env!("CARGO_PKG_VERSION"), "\n");
@@ -52,14 +56,15 @@ pub const VERSION: &str = concat!("gtoken ", env!("CARGO_PKG_VERSION"), "\n");
 pub const HELP: &str = include_str!("cli/help.txt");
 
 /// The flags that a mistyped one may have meant.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     flag::REFRESH,
     flag::FILE,
     flag::AUDIENCE,
     flag::SOURCE,
     flag::EXPECT_IDENTITY,
     flag::TIMEOUT,
-    outside::JSON,
+    HEALTH_ADDRESS,
+    JSON,
     "help",
     "version",
 ];
@@ -100,10 +105,11 @@ fn parse_agent(parser: &mut Parser) -> Result<Command, UsageError> {
             Word::Flag(name, value) => match name.as_str() {
                 "help" | "h" => return Ok(Command::Help),
                 "version" | "v" => return Ok(Command::Version),
-                outside::JSON if truth(outside::JSON, value.as_deref())? => {
-                    outside.log = Format::Json;
+                JSON => outside.log = log_format(value.as_deref())?,
+                HEALTH_ADDRESS => {
+                    let address = needed(HEALTH_ADDRESS, value, parser)?;
+                    outside.health_address = Some(from_str(HEALTH_ADDRESS, &address)?);
                 }
-                outside::JSON => outside.log = Format::Text,
                 name => set(&mut flags, name, value, parser)?,
             },
             Word::Operand(word) if word == "help" || word == "h" => return Ok(Command::Help),
@@ -242,6 +248,14 @@ fn truth(flag: &'static str, attached: Option<&str>) -> Result<bool, UsageError>
         Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
         Some(value) => Err(unusable(flag, value, "it is true or false")),
     }
+}
+
+fn log_format(attached: Option<&str>) -> Result<Format, UsageError> {
+    Ok(if truth(JSON, attached)? {
+        Format::Json
+    } else {
+        Format::Text
+    })
 }
 
 fn unknown(name: &str, known: &[&'static str]) -> UsageError {

@@ -1,6 +1,7 @@
 //! The agent: gets a Google ID token for the pod it runs in and keeps a token file fresh.
 //!
-//! It runs in every injected pod, so its tree of dependencies is small and it has one thread, but for the look-up of a host by name.
+//! It runs in every injected pod, so its tree of dependencies is small and it has one thread, but for the look-up of a host by name
+//! and for [`health`], where that is asked for.
 //! The way of a token: [`source`] fetches it, [`token`] checks it, [`agent`] decides whether it is
 //! newer, [`sink`] publishes it, [`schedule`] says when to ask again.
 
@@ -11,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod excerpt;
+pub mod health;
 pub mod inspect;
 pub mod log;
 pub mod reader;
@@ -21,6 +23,7 @@ pub mod source;
 pub mod timestamp;
 pub mod token;
 mod trouble;
+pub mod vitals;
 
 #[cfg(test)]
 mod testing;

@@ -6,14 +6,13 @@ use std::time::Duration;
 use gtoken_contract::{Audience, GoogleIdentity, duration, flag};
 use lexopt::Parser;
 
-use super::{Command, UsageError, Word, from_str, needed, next_word, truth, unknown, unusable};
+use super::{
+    Command, JSON, UsageError, Word, from_str, needed, next_word, truth, unknown, unusable,
+};
 use crate::excerpt::excerpt;
 
-/// The names of the flags that only subcommands have, without the dashes; the others are the agent's.
-mod own {
-    pub(super) const FOR: &str = "for";
-    pub(super) const JSON: &str = "json";
-}
+/// The flag that no agent has, without the dashes.
+const FOR: &str = "for";
 
 /// A token is refreshed with a fifth of its life left at the least, which is 12 minutes of Google's hour: one that has
 /// less than a minute was not refreshed for long, and a minute is what an SDK needs to try AWS a few times.
@@ -124,12 +123,12 @@ fn set_check(
             let identity = value(flag::EXPECT_IDENTITY)?;
             flags.expect_identity = Some(from_str(flag::EXPECT_IDENTITY, &identity)?);
         }
-        own::FOR => {
-            let text = value(own::FOR)?;
-            flags.good_for = duration::parse(&text).map_err(|e| unusable(own::FOR, &text, e))?;
+        FOR => {
+            let text = value(FOR)?;
+            flags.good_for = duration::parse(&text).map_err(|e| unusable(FOR, &text, e))?;
         }
         _ => {
-            let known = [flag::FILE, flag::AUDIENCE, flag::EXPECT_IDENTITY, own::FOR];
+            let known = [flag::FILE, flag::AUDIENCE, flag::EXPECT_IDENTITY, FOR];
             return Err(unknown(name, &known));
         }
     }
@@ -144,8 +143,8 @@ fn set_inspect(
 ) -> Result<(), UsageError> {
     match name {
         flag::FILE => flags.file = Some(path(needed(flag::FILE, attached, parser)?)?),
-        own::JSON => flags.json = truth(own::JSON, attached.as_deref())?,
-        _ => return Err(unknown(name, &[flag::FILE, own::JSON])),
+        JSON => flags.json = truth(JSON, attached.as_deref())?,
+        _ => return Err(unknown(name, &[flag::FILE, JSON])),
     }
     Ok(())
 }

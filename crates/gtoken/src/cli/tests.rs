@@ -105,7 +105,11 @@ fn the_log_is_for_people_unless_told_otherwise() {
         (&["--json"], Format::Json),
         (&["--json", "--json=false"], Format::Text),
     ] {
-        let run = Command::Run(AgentFlags::default(), Outside { log });
+        let outside = Outside {
+            log,
+            ..Outside::default()
+        };
+        let run = Command::Run(AgentFlags::default(), outside);
         assert_eq!(parse_words(words), Ok(run), "{words:?}");
     }
 }
@@ -162,6 +166,10 @@ fn a_bad_value_is_named_with_its_flag_and_the_reason() {
         (
             "--expect-identity=reader",
             "--expect-identity `reader` cannot be used: a Google",
+        ),
+        (
+            "--health-address=8080",
+            "--health-address `8080` cannot be used: it is :PORT, IP:PORT or",
         ),
         (
             "--timeout=-1s",

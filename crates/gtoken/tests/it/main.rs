@@ -5,6 +5,7 @@
 mod agent;
 mod command_line;
 mod faults;
+mod health;
 mod identity;
 mod looking;
 mod refreshing;

@@ -1,0 +1,207 @@
+//! `/healthz` and `/metrics`, for kubelet and Prometheus, where `--health-address` asks for them.
+//!
+//! They are served by a thread of their own, which exists only then. On the agent's thread, by poll(2), they would cost
+//! next to nothing, but an attempt holds that one for up to 20 s, and a pod whose token is good would fail its probes
+//! because the metadata server is slow. The thread costs 15 KiB, 20 once somebody has asked. While it runs it allocates
+//! nothing and takes no lock, so that the process may still fork.
+
+mod address;
+mod page;
+mod request;
+
+use std::array;
+use std::fmt;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+pub use address::{HealthAddress, InvalidAddress};
+
+use crate::cli::HEALTH_ADDRESS;
+use crate::vitals::{self, Vitals};
+use page::Page;
+use request::{Head, Request};
+
+/// How long a client may take for its request and to take our answer.
+const CLIENT_WITHIN: Duration = Duration::from_secs(2);
+
+/// How many clients are served at once; when one more comes, the oldest has to go, so that nobody can lock others out.
+const CLIENTS: usize = 4;
+
+/// No more than 200 times a second does anything happen here: clients who flood us must not use up the processor time
+/// that a container's limit leaves to the next attempt.
+const PACE: Duration = Duration::from_millis(5);
+
+/// More than the thread's few buffers take.
+const STACK: usize = 64 * 1024;
+
+/// Opens the port and serves it for as long as the process lives; between clients nothing ever wakes up.
+pub fn serve(address: HealthAddress, vitals: Arc<Vitals>) -> Result<SocketAddr, CannotListen> {
+    let start = || {
+        let listener = address.listen()?;
+        listener.set_nonblocking(true)?;
+        let bound = listener.local_addr()?;
+        let mut server = Server {
+            listener,
+            clients: Default::default(),
+        };
+        let thread = thread::Builder::new()
+            .name("health".to_owned())
+            .stack_size(STACK);
+        thread.spawn(move || {
+            loop {
+                server.round(&vitals);
+                thread::sleep(PACE);
+            }
+        })?;
+        Ok(bound)
+    };
+    start().map_err(|error: io::Error| CannotListen {
+        address,
+        kind: error.kind(),
+        reason: error.to_string(),
+    })
+}
+
+/// The open port, and who came there.
+#[derive(Debug)]
+struct Server {
+    listener: TcpListener,
+    clients: [Option<Client>; CLIENTS],
+}
+
+/// A connection.
+#[derive(Debug)]
+struct Client {
+    stream: TcpStream,
+    deadline: Instant,
+    head: Head,
+    /// Its answer is written; it is read to its end only so that closing does not reset it.
+    answered: bool,
+}
+
+impl Server {
+    /// Waits until something happens, and serves it.
+    fn round(&mut self, vitals: &Vitals) {
+        let now = Instant::now();
+        for client in &mut self.clients {
+            client.take_if(|client| client.deadline <= now);
+        }
+        // What fails here passes, or there is nothing to serve anybody with.
+        let ready = self.wait(now).unwrap_or_default();
+        for (client, ready) in self.clients.iter_mut().zip(ready) {
+            if ready {
+                client.take_if(|client| client.serve(vitals).is_err());
+            }
+        }
+        if ready[CLIENTS] {
+            // No more than have a place, so that each of them was listened to once before it has to go.
+            for _ in 0..CLIENTS {
+                if self.accept().is_err() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Of which clients there is something to read, and last whether there is a new one.
+    fn wait(&self, now: Instant) -> rustix::io::Result<[bool; CLIENTS + 1]> {
+        let mut fds = array::from_fn(|place| match self.clients.get(place) {
+            Some(Some(client)) => PollFd::new(&client.stream, PollFlags::IN),
+            // Stands for nobody: the only event that a listener has is not asked for.
+            Some(None) => PollFd::new(&self.listener, PollFlags::empty()),
+            None => PollFd::new(&self.listener, PollFlags::IN),
+        });
+        let deadlines = self.clients.iter().flatten().map(|client| client.deadline);
+        let left = deadlines
+            .min()
+            .map(|end| end.saturating_duration_since(now));
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        poll(&mut fds, timeout.as_ref())?;
+        Ok(fds.map(|fd: PollFd<'_>| !fd.revents().is_empty()))
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        let (stream, _) = self.listener.accept()?;
+        stream.set_nonblocking(true)?;
+        let since = |place: &&mut Option<Client>| place.as_ref().map(|client| client.deadline);
+        // A free place counts as the oldest.
+        if let Some(place) = self.clients.iter_mut().min_by_key(since) {
+            *place = Some(Client {
+                stream,
+                deadline: Instant::now() + CLIENT_WITHIN,
+                head: Head::new(),
+                answered: false,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Reads what is there; an error is the end of the connection.
+    fn serve(&mut self, vitals: &Vitals) -> io::Result<()> {
+        let mut bytes = [0; 256];
+        let read = match self.stream.read(&mut bytes) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => read,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        match self.head.take(&bytes[..read]) {
+            Some(request) if !self.answered => {
+                self.answered = true;
+                self.answer(request, vitals)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Apart from the rest, whose stack need not hold a page while nobody asks.
+    #[inline(never)]
+    fn answer(&mut self, request: Request, vitals: &Vitals) -> io::Result<()> {
+        let now = vitals::seconds(SystemTime::now());
+        let mut page = Page::empty();
+        page::answer(&mut page, request, &vitals.snapshot(), now)
+            .map_err(|fmt::Error| ErrorKind::OutOfMemory)?;
+        // It fits into the send buffer of a connection on which nothing was sent.
+        self.stream.write_all(page.as_bytes())?;
+        self.stream.shutdown(Shutdown::Write)
+    }
+}
+
+/// The system does not let us listen there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--{HEALTH_ADDRESS} `{address}` cannot be used: {reason}; {}", advice(*.kind))]
+pub struct CannotListen {
+    address: HealthAddress,
+    kind: ErrorKind,
+    reason: String,
+}
+
+impl CannotListen {
+    /// Whether no time can help, but another address.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::AddrNotAvailable | ErrorKind::PermissionDenied
+        )
+    }
+}
+
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::AddrInUse => "end what listens there, or choose another port",
+        ErrorKind::AddrNotAvailable => "choose an address that this pod has",
+        ErrorKind::PermissionDenied => "choose a port from 1024 on",
+        _ => "without the flag there is no need to listen",
+    }
+}
