@@ -4,11 +4,8 @@
 //! AWS SDK are the programs that run in a cluster, and they get what the patched pod says and nothing else.
 //! What a node would add to that is printed as the demo's own addition.
 
-mod cloud;
 mod diff;
-mod http;
 mod pod;
-mod server;
 mod story;
 mod webhook;
 

@@ -1,6 +1,7 @@
 //! All automation of this repository, in Rust: `cargo xtask COMMAND`, one module for each command.
 
 mod cache;
+mod cloud;
 mod cluster;
 mod codegen;
 mod demo;
@@ -9,10 +10,12 @@ mod e2e;
 mod go;
 mod hash;
 mod helm;
+mod http;
 mod image;
 mod packages;
 mod process;
 mod programs;
+mod server;
 mod test;
 mod tidy;
 mod workspace;

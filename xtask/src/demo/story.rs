@@ -6,13 +6,13 @@ use std::process::{Command, Output};
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use super::cloud::Cloud;
 use super::diff;
 use super::pod::Container;
-use super::server::Server;
 use super::webhook::Webhook;
+use crate::cloud::Cloud;
 use crate::process;
 use crate::programs::Programs;
+use crate::server::Server;
 
 /// The role that the ServiceAccount asks for; the sandbox has it, with a trust policy that fits the reader.
 const ROLE: &str = "arn:aws:iam::123456789012:role/reader";

@@ -11,10 +11,10 @@ use base64::Engine as _;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::{Value, json};
 
-use super::cloud::Cloud;
-use super::http::Client;
-use super::server::Server;
+use crate::cloud::Cloud;
+use crate::http::Client;
 use crate::programs::Programs;
+use crate::server::Server;
 
 /// How long the webhook may take until it is ready to admit.
 const PATIENCE: Duration = Duration::from_secs(30);

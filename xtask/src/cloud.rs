@@ -7,11 +7,11 @@ use std::process::Command;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::http::Client;
-use super::server::Server;
+use crate::http::Client;
 use crate::programs::Programs;
+use crate::server::Server;
 
-/// The variables that the sandbox exports and the demo needs.
+/// The variables that the sandbox exports and its users here need.
 const NEEDED: [&str; 5] = [
     "AWS_ENDPOINT_URL_STS",
     "GCE_METADATA_HOST",

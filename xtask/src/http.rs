@@ -1,4 +1,4 @@
-//! HTTPS to the demo's own servers, trusting nothing but their authorities.
+//! HTTP and HTTPS to servers that this program started itself, trusting nothing but their authorities.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl Client {
         bearer: Option<&str>,
     ) -> anyhow::Result<Self> {
         let mut config = Agent::config_builder()
-            // The demo talks to itself only; a proxy from the environment would stand in between.
+            // This program talks to itself only; a proxy from the environment would stand in between.
             .proxy(None)
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(20)));
