@@ -96,6 +96,13 @@ impl Cloud {
         Ok(())
     }
 
+    /// Has the metadata server play this from the next request on.
+    pub(crate) fn play(&self, scenario: &Value) -> anyhow::Result<()> {
+        self.control
+            .send("PUT", "/scenario", "application/json", scenario)?;
+        Ok(())
+    }
+
     /// Why STS answered its last call as it did, in a sentence.
     pub(crate) fn last_reason(&self) -> anyhow::Result<String> {
         let journal = self.control.fetch("/journal")?;

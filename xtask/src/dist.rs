@@ -8,7 +8,7 @@ mod flags;
 mod site;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
@@ -56,18 +56,13 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds one program, puts it in `target/dist` and gives its bytes.
+/// Builds one program, puts it in `target/dist`, says so and gives its bytes.
 pub(crate) fn ship(
     workspace: &Workspace,
     site: &Site,
     program: Program,
 ) -> anyhow::Result<Vec<u8>> {
-    let folder = workspace.target.join("dist");
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("could not create {}", folder.display()))?;
-    let bytes = site.build(program)?;
-    let path = folder.join(program.0);
-    replace(&site.built(program), &path)?;
+    let (bytes, path) = place(workspace, site, program)?;
     println!(
         "{}  {:>9} bytes  {}",
         sha256(&bytes),
@@ -75,6 +70,21 @@ pub(crate) fn ship(
         path.display()
     );
     Ok(bytes)
+}
+
+/// Builds one program, puts it in `target/dist` and gives its bytes and its path there.
+pub(crate) fn place(
+    workspace: &Workspace,
+    site: &Site,
+    program: Program,
+) -> anyhow::Result<(Vec<u8>, PathBuf)> {
+    let folder = workspace.target.join("dist");
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("could not create {}", folder.display()))?;
+    let bytes = site.build(program)?;
+    let path = folder.join(program.0);
+    replace(&site.built(program), &path)?;
+    Ok((bytes, path))
 }
 
 /// Builds in two clones, one of them deeper, and says whether the bytes are the same.

@@ -1,5 +1,6 @@
 //! All automation of this repository, in Rust: `cargo xtask COMMAND`, one module for each command.
 
+mod bench;
 mod cache;
 mod cloud;
 mod cluster;
@@ -37,6 +38,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measure the agent as it is shipped, alone or beside others, against what it may weigh
+    Bench(bench::Arguments),
     /// A real Kubernetes on this machine, for the end-to-end suite and to play with
     Cluster(cluster::Arguments),
     /// Write the files that are made from others; `--check` says which are stale
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::find;
     match command {
+        Command::Bench(arguments) => bench::run(&workspace()?, &arguments),
         // Its first process runs where no cargo can be asked.
         Command::Cluster(arguments) => cluster::run(&arguments),
         Command::Ci => test::ci(&workspace()?),

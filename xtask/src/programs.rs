@@ -14,7 +14,7 @@ pub(crate) struct Programs(BTreeMap<String, PathBuf>);
 
 /// Builds the programs of these packages, each called as its package, with cargo's own progress shown.
 pub(crate) fn build(workspace: &Workspace, packages: &[&str]) -> anyhow::Result<Programs> {
-    println!(
+    eprintln!(
         "Building {}; the first time this takes minutes.",
         packages.join(", ")
     );

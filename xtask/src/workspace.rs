@@ -1,5 +1,6 @@
 //! Where the checkout is, and what cargo says about the packages in it.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -76,6 +77,19 @@ impl Workspace {
     /// A git command in the root of the checkout.
     pub(crate) fn git(&self) -> Command {
         git(&self.root)
+    }
+
+    /// What gets into a package's library or programs, each as `name v1.2.3`, with the features that this package alone
+    /// asks for, as it is shipped.
+    pub(crate) fn normal_dependencies(&self, package: &str) -> anyhow::Result<BTreeSet<String>> {
+        let mut cargo = self.cargo();
+        cargo
+            .args(["tree", "--locked", "--edges", "normal", "--prefix", "none"])
+            .args(["--format", "{p}", "--package", package]);
+        let listed = process::output(&mut cargo)?;
+        // A crate that is listed again has a star after it; the first line is the package itself.
+        let crates = listed.lines().map(|line| line.trim_end_matches(" (*)"));
+        Ok(crates.skip(1).map(str::to_owned).collect())
     }
 
     /// The path as seen from the root, with `/` between its parts.

@@ -64,7 +64,7 @@ impl Site {
     /// Builds one program, makes sure that it is what we promise, and gives its bytes.
     pub(crate) fn build(&self, program: Program) -> anyhow::Result<Vec<u8>> {
         let (name, profile) = program;
-        println!(
+        eprintln!(
             "building {name} ({profile}) in {}",
             self.places.checkout.display()
         );

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
-use crate::process;
 use crate::workspace::Workspace;
 
 /// The direct dependencies of a package.
@@ -133,25 +132,9 @@ pub(super) fn trees(workspace: &Workspace) -> anyhow::Result<Trees> {
 }
 
 fn tree(workspace: &Workspace, package: &str) -> anyhow::Result<BTreeSet<String>> {
-    let mut cargo = workspace.cargo();
-    cargo.args([
-        "tree",
-        "--locked",
-        "--edges",
-        "normal",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}",
-        "--package",
-        package,
-    ]);
-    let listed = process::output(&mut cargo)?;
-    let names = listed
-        .lines()
-        .filter_map(|line| line.split_whitespace().next());
-    // The first line is the package itself.
-    Ok(names.skip(1).map(str::to_owned).collect())
+    let below = workspace.normal_dependencies(package)?;
+    let names = below.iter().filter_map(|line| line.split(' ').next());
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// Compares what is with what may be.

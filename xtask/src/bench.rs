@@ -1,0 +1,37 @@
+//! `cargo xtask bench`: how light the programs are, and how fast, measured beside others in the same run.
+//!
+//! Machines differ and drift, so everything is measured in turns, and a time is judged by nobody: sizes, counts and
+//! memory are the same wherever they are taken, and those that are too large fail the run.
+
+mod agent;
+mod candidate;
+mod figures;
+mod herd;
+mod start;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::workspace::Workspace;
+
+/// What there is to measure.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The agent: its size, its memory, its wake-ups and its start
+    Agent(agent::Arguments),
+}
+
+/// Measures what the arguments name; 1 where it is heavier than it must be.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        Command::Agent(arguments) => agent::run(workspace, arguments),
+    }
+}
