@@ -6,5 +6,6 @@
 )]
 
 mod cases;
+mod corpus;
 mod generated;
 mod properties;

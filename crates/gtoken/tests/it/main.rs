@@ -4,6 +4,7 @@
 
 mod agent;
 mod command_line;
+mod corpus;
 mod faults;
 mod health;
 mod identity;

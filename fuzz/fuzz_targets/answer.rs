@@ -1,0 +1,8 @@
+//! Fuzzes the metadata server's answers.
+
+#![no_main]
+
+#[path = "../promises/answer.rs"]
+mod answer;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| answer::hold(bytes));

@@ -1,0 +1,8 @@
+//! Fuzzes the claims of ID tokens.
+
+#![no_main]
+
+#[path = "../promises/claims.rs"]
+mod claims;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| claims::hold(bytes));

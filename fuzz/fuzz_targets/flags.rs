@@ -1,0 +1,8 @@
+//! Fuzzes command lines.
+
+#![no_main]
+
+#[path = "../promises/flags.rs"]
+mod flags;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| flags::hold(bytes));

@@ -1,0 +1,8 @@
+//! Fuzzes AdmissionReviews.
+
+#![no_main]
+
+#[path = "../promises/review.rs"]
+mod review;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| review::hold(bytes));

@@ -1,0 +1,8 @@
+//! Fuzzes ID tokens.
+
+#![no_main]
+
+#[path = "../promises/token.rs"]
+mod token;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| token::hold(bytes));
