@@ -36,7 +36,8 @@ pub(super) struct Extra {
     pub(super) least: f64,
 }
 
-/// Starts all in turns, each round with another one first, and compares medians with medians and the least with the least.
+/// Starts all in turns, each round with another one first and each after [`NOTHING`], so that none follows on another's
+/// end; medians are compared with medians, and the least with the least.
 pub(super) fn measure(
     candidates: &[Candidate],
     folder: &Path,
@@ -45,12 +46,10 @@ pub(super) fn measure(
     let mut nothing = Vec::new();
     let mut times = vec![Vec::new(); candidates.len()];
     for round in 0..ROUNDS {
-        for turn in 0..=candidates.len() {
-            let turn = (round + turn) % (candidates.len() + 1);
-            match candidates.get(turn) {
-                None => nothing.push(start_nothing()?),
-                Some(candidate) => times[turn].push(until_token(candidate, folder, cloud)?),
-            }
+        for turn in 0..candidates.len() {
+            let turn = (round + turn) % candidates.len();
+            nothing.push(start_nothing()?);
+            times[turn].push(until_token(&candidates[turn], folder, cloud)?);
         }
     }
     Ok(times.iter().map(|times| extra(times, &nothing)).collect())
