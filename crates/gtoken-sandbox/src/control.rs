@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `PUT /roles` | `{"arn": …, "trustPolicy": {…}, "maxSessionDuration": 3600}` | creates or replaces a role |
 //! | `PUT /identity` | `{"linked": {"email": …, "uniqueId": …}}`, `{"node": …}` or `{"unlinked": {"namespace": …, "serviceAccount": …}}` | changes whose tokens the metadata server hands out where it does not tell pods apart |
-//! | `PUT /scenario` | `"unavailable"`, `{"slow": 500}` (milliseconds), or a list, one for each of the next requests | plays a [`Scenario`] |
+//! | `PUT /scenario` | `"unavailable"`, `{"slow": 500}` (milliseconds), `{"status": {"code": 429, "retryAfter": 5}}`, or a list, one for each of the next requests | plays a [`Scenario`]; they are listed below |
 //! | `PUT /scenario?namespace=…&pod=…&youngerThan=20` | as above | plays it to that pod, or to every pod of the namespace, while the pod's network is younger than these seconds; `pod` and `youngerThan` may be left out |
 //! | `PUT /lifetimes` | `{"account": …, "token": 60, "session": 60, "grace": 0}` (seconds) | changes how long tokens and sessions live of the Google account with this email or unique id (or another issuer's `sub`), or of everybody; what is left out stays |
 //! | `PUT /providers` | `{"account": "123456789012", "issuer": …, "clientIds": […], "jwks": {"keys": […]}}` | creates or replaces an OIDC provider of an AWS account |
@@ -16,6 +16,24 @@
 //!
 //! A query filters the journal and the requests by the fields of what they answer, as `GET /journal?role=…&outcome=Success` and
 //! `GET /requests?namespace=…&pod=…` do. The fields are those of [`crate::aws::Entry`] and [`crate::google::SeenRequest`].
+//!
+//! | scenario | the metadata server |
+//! |---|---|
+//! | `"healthy"` | answers as GKE's does |
+//! | `"refused"`, `"silent"` | closes the connection without an answer; never answers |
+//! | `{"slow": 12000}` | answers rightly after these milliseconds |
+//! | `"silentAfterHead"`, `"trickle"` | sends the head only; sends one byte a second |
+//! | `"brokenOff"`, `"reset"` | sends half and closes the connection; sends half and resets it |
+//! | `{"wrongLength": {"by": -100}}` | announces a length that differs by this |
+//! | `"chunked"` | answers rightly, in chunks |
+//! | `"oversized"`, `"endlessHead"` | sends a body of 16 MiB; sends headers without end |
+//! | `"notFound"`, `"tooManyRequests"`, `"serverError"`, `"unavailable"`, `"redirect"` | answers 404, 429, 500, 503, 302 |
+//! | `{"status": {"code": 429, "retryAfter": 5}}` | answers any status; `retryAfter` (seconds) may be left out |
+//! | `"html200"`, `"jsonInstead"`, `"empty200"`, `"truncated"` | answers 200 with a page, an error in JSON, nothing, half a token |
+//! | `"sameToken"`, `"olderToken"`, `"expiredToken"` | hands out the last token again; one that ends before it; one that has ended |
+//! | `{"unbornToken": 60000}` | hands out a token that begins so many milliseconds after now |
+//! | `"wrongAudience"`, `"noExpiry"`, `"expiryAsText"` | hands out a token with this claim wrong |
+//! | `"nodesToken"` | hands out the token of the node's identity |
 //!
 //! What changes something answers 204; what cannot be done answers 400 with `{"error": …}`.
 

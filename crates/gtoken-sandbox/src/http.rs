@@ -16,10 +16,11 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use serde::Serialize;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+
+use crate::wire::Wire;
 
 /// A body of any kind; an error in it cuts the connection, which is how a fault breaks off in mid-answer.
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
@@ -27,7 +28,7 @@ pub(crate) type Body = BoxBody<Bytes, io::Error>;
 /// What a service answers; `Err` closes the connection without a byte of an answer.
 pub(crate) type Answer = Result<Response<Body>, io::Error>;
 
-/// Where a request came from; every request that [`serve`] hands on carries one among its extensions.
+/// Where a request came from; every request that [`serve`] hands on carries one among its extensions, and a [`Wire`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer(SocketAddr);
 
@@ -128,22 +129,26 @@ where
     // Small answers go out at once: watches and tests would otherwise wait for Nagle.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => converse(stream, service).await,
+        None => converse(Wire::new(stream), service).await,
         Some(acceptor) => {
             if let Ok(stream) = acceptor.accept(stream).await {
-                converse(stream, service).await;
+                converse(Wire::new(stream), service).await;
             }
         }
     }
 }
 
-async fn converse<I, S, F>(stream: I, service: S)
+async fn converse<S, F>(wire: Wire, service: S)
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Answer> + Send + 'static,
 {
+    let under = wire.clone();
+    let service = move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(under.clone());
+        service(request)
+    };
     let _ = auto::Builder::new(TokioExecutor::new())
-        .serve_connection(TokioIo::new(stream), service_fn(service))
+        .serve_connection(TokioIo::new(wire), service_fn(service))
         .await;
 }

@@ -48,6 +48,7 @@ mod lifetimes;
 mod listeners;
 mod sandbox;
 mod shared;
+mod wire;
 
 pub use certificates::TlsError;
 pub use clock::Clock;

@@ -88,6 +88,20 @@ impl Aws {
         providers.push(provider);
     }
 
+    /// Whether STS takes this token for this role now, and why not: `AssumeRoleWithWebIdentity` without the way over the network,
+    /// and without an entry in the journal.
+    pub fn check_token(&self, role_arn: &str, token: &str) -> Result<(), String> {
+        let parameters = [
+            ("RoleArn", role_arn),
+            ("RoleSessionName", "check"),
+            ("WebIdentityToken", token),
+        ];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let call = AssumeRole::parse(&parameters);
+        let outcome = call.and_then(|call| self.assume_role(&call));
+        outcome.map(|_| ()).map_err(|refusal| refusal.reason)
+    }
+
     /// The calls, oldest first; the last 10,000.
     pub fn journal(&self) -> Vec<Entry> {
         self.journal.entries()

@@ -3,6 +3,7 @@
 //! The tokens carry the claims that GKE really gives, and are verifiable by anybody who fetches the JWKS.
 
 mod access;
+mod fault;
 mod identity;
 mod keys;
 mod metadata;
@@ -38,8 +39,8 @@ pub const PROJECT_NUMBER: u64 = 104_815_162_342;
 /// The audience of the token that [`Scenario::WrongAudience`] hands out.
 pub const ANOTHER_AUDIENCE: &str = "https://another-audience.example";
 
-/// By how much [`Scenario::OlderToken`] ends before the last token issued.
-const OLDER_BY: u64 = 600;
+/// Which part of its life [`Scenario::OlderToken`] ends before the last token issued.
+const OLDER_BY: u64 = 6;
 
 /// A Google with one metadata server.
 pub struct Google {
@@ -184,6 +185,11 @@ impl Google {
         full: bool,
         scenario: Scenario,
     ) -> Option<String> {
+        let node = Identity::Node(GoogleIdentity::node());
+        let identity = match scenario {
+            Scenario::NodesToken => &node,
+            _ => identity,
+        };
         let (Identity::Linked(account) | Identity::Node(account)) = identity else {
             return None;
         };
@@ -195,14 +201,11 @@ impl Google {
             (_, last) => last.map(|last| last.validity),
         };
         let validity = self.validity(account, scenario, last);
-        let claimed = match scenario {
-            Scenario::WrongAudience => ANOTHER_AUDIENCE,
-            _ => audience,
+        let mut claims = match identity {
+            Identity::Node(_) => identity::node_claims(account, audience, validity, full),
+            _ => identity::linked_claims(account, audience, validity),
         };
-        let claims = match identity {
-            Identity::Node(_) => identity::node_claims(account, claimed, validity, full),
-            _ => identity::linked_claims(account, claimed, validity),
-        };
+        falsify(&mut claims, scenario);
         let token = state.keys.current().sign(&claims);
         let issued = Issued {
             token: token.clone(),
@@ -220,10 +223,12 @@ impl Google {
     ) -> Validity {
         let lifetime = self.lifetime(&account.email, &account.unique_id);
         let now = self.clock.unix();
+        let older_by = lifetime / OLDER_BY;
         let from = match (scenario, last) {
-            (Scenario::OlderToken, Some(last)) => last.from.saturating_sub(OLDER_BY),
-            (Scenario::OlderToken, None) => now.saturating_sub(OLDER_BY),
+            (Scenario::OlderToken, Some(last)) => last.from.saturating_sub(older_by),
+            (Scenario::OlderToken, None) => now.saturating_sub(older_by),
             (Scenario::ExpiredToken, _) => now.saturating_sub(lifetime.saturating_add(1)),
+            (Scenario::UnbornToken(after), _) => now.saturating_add(after.as_secs()),
             _ => now,
         };
         let until = from.saturating_add(lifetime);
@@ -240,5 +245,18 @@ impl Google {
     fn now(&self) -> Duration {
         let since = self.clock.now().duration_since(UNIX_EPOCH);
         since.unwrap_or_default()
+    }
+}
+
+/// Changes what the scenario wants wrong in the claims of a token.
+fn falsify(claims: &mut Value, scenario: Scenario) {
+    match scenario {
+        Scenario::WrongAudience => claims["aud"] = ANOTHER_AUDIENCE.into(),
+        Scenario::ExpiryAsText => claims["exp"] = claims["exp"].to_string().into(),
+        Scenario::NoExpiry => {
+            let claims = claims.as_object_mut().expect("built as an object");
+            claims.remove("exp");
+        }
+        _ => {}
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::cluster::Pod;
 
@@ -20,6 +21,10 @@ pub enum Scenario {
     NotFound,
     /// It takes the request and never answers.
     Silent,
+    /// It sends the head of the right answer, and never its body.
+    SilentAfterHead,
+    /// It sends the right answer at one byte a second, from its first byte on.
+    Trickle,
     /// It closes the connection without an answer.
     Refused,
     /// It answers 500.
@@ -28,24 +33,55 @@ pub enum Scenario {
     Unavailable,
     /// It answers 429, as past Google's quota.
     TooManyRequests,
+    /// It answers any other status, with `Retry-After` where seconds for that are given.
+    #[serde(rename_all = "camelCase")]
+    Status {
+        /// From 200 to 599; a redirect leads to another server.
+        #[serde(deserialize_with = "status")]
+        code: u16,
+        /// How many seconds to wait (RFC 9110, 10.2.3).
+        #[serde(default)]
+        retry_after: Option<u64>,
+    },
     /// It answers 200 with an empty body.
     Empty200,
+    /// It answers 200 with a body of 16 MiB.
+    Oversized,
+    /// It begins the right answer and goes on with one header after another, without end.
+    EndlessHead,
     /// It answers 200 with a token that lost its second half.
     Truncated,
     /// It announces a whole token, sends half of it and cuts the connection.
     BrokenOff,
+    /// It announces a whole token, sends half of it and resets the connection.
+    Reset,
+    /// It sends the right answer, announces so many bytes more than there are, or fewer, and closes the connection.
+    WrongLength {
+        /// What is added to the length.
+        by: i32,
+    },
+    /// It sends the right answer in chunks, without announcing a length.
+    Chunked,
     /// It answers 200 with an error in JSON where a token should be.
     JsonInstead,
-    /// It redirects to another server.
+    /// It redirects to another server by 302.
     Redirect,
     /// It hands out the token that it issued before for the same audience.
     SameToken,
-    /// It hands out a token that ends ten minutes before the last one issued.
+    /// It hands out a token that ends a sixth of its life before the last one issued: ten minutes of an hour.
     OlderToken,
     /// It hands out a token that has expired.
     ExpiredToken,
+    /// It hands out a token that begins so long after now; AWS forgives five minutes.
+    UnbornToken(#[serde(with = "milliseconds")] Duration),
     /// It hands out a token for another audience.
     WrongAudience,
+    /// It hands out a token without `exp`.
+    NoExpiry,
+    /// It hands out a token whose `exp` is a text.
+    ExpiryAsText,
+    /// It hands out the node's token, as where the node pool has no Workload Identity.
+    NodesToken,
     /// It answers rightly, after this long.
     Slow(#[serde(with = "milliseconds")] Duration),
 }
@@ -136,6 +172,18 @@ impl Playbills {
         let (to, bill) = &mut self.0[at];
         to.younger_than = target.younger_than;
         bill
+    }
+}
+
+/// A status that an answer can have.
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let code = u16::deserialize(deserializer)?;
+    if (200..600).contains(&code) {
+        Ok(code)
+    } else {
+        Err(D::Error::custom(format!(
+            "a status is from 200 to 599, not {code}"
+        )))
     }
 }
 

@@ -1,22 +1,24 @@
 //! Google over HTTP: the metadata server with its faults, and the public documents.
 
-use std::future;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, HeaderValue, LOCATION, SERVER};
+use hyper::header::{HeaderValue, SERVER};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
 use super::identity::{ISSUER, Identity};
 use super::metadata::{self, Endpoint, Refusal};
-use super::{Google, Scenario};
+use super::{Google, Scenario, fault};
 use crate::calendar;
+use crate::clock::Clock;
 use crate::cluster::{CallerError, Pod};
 use crate::http::{self, Answer, Body, Peer};
+use crate::wire::Wire;
 
 /// A request that reached the metadata server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +26,9 @@ use crate::http::{self, Answer, Body, Peer};
 pub struct SeenRequest {
     /// When, in ISO 8601.
     pub time: String,
+    /// When, to the nanosecond.
+    #[serde(skip)]
+    pub at: SystemTime,
     /// The address it came from.
     pub address: Option<IpAddr>,
     /// The namespace of the pod that has the address, where pods are told apart.
@@ -53,11 +58,12 @@ impl SeenRequest {
         found.map(|(_, value)| value.as_str())
     }
 
-    fn of<B>(request: &Request<B>, time: String, pod: Option<&Pod>, scenario: Scenario) -> Self {
+    fn of<B>(request: &Request<B>, clock: &Clock, pod: Option<&Pod>, scenario: Scenario) -> Self {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = request.headers().iter();
         Self {
-            time,
+            time: calendar::iso8601(clock.unix()),
+            at: clock.now(),
             address: Peer::of(request),
             namespace: pod.map(|pod| pod.namespace.clone()),
             pod: pod.map(|pod| pod.name.clone()),
@@ -77,29 +83,23 @@ impl Google {
         let pod = self.pod(&request);
         let known = pod.as_ref().ok().and_then(Option::as_ref);
         let scenario = self.state.lock().playbills.take(known, self.now());
-        let time = calendar::iso8601(self.clock.unix());
-        let seen = SeenRequest::of(&request, time, known, scenario);
+        let seen = SeenRequest::of(&request, &self.clock, known, scenario);
         self.requests.push(seen);
-        match scenario {
-            Scenario::Silent => future::pending::<()>().await,
-            Scenario::Refused => return Err(io::ErrorKind::ConnectionAborted.into()),
-            Scenario::Slow(pause) => tokio::time::sleep(pause).await,
-            _ => {}
-        }
-        if let Some(faulty) = fault(scenario) {
-            return Ok(faulty);
-        }
-        let identity = match pod {
-            Ok(pod) => Arc::clone(&self).whom(pod).await?,
-            Err(error) => Err(error),
+        let wire = Wire::of(&request);
+        let right = async move {
+            let identity = match pod {
+                Ok(pod) => Arc::clone(&self).whom(pod).await?,
+                Err(error) => Err(error),
+            };
+            Ok(match identity {
+                Ok(identity) => self.metadata(&request, scenario, &identity),
+                Err(error) => {
+                    let text = format!("{error}\n");
+                    http::answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", text)
+                }
+            })
         };
-        Ok(match identity {
-            Ok(identity) => self.metadata(&request, scenario, &identity),
-            Err(error) => {
-                let text = format!("{error}\n");
-                http::answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", text)
-            }
-        })
+        fault::perform(scenario, wire, right).await
     }
 
     /// Answers one request for the discovery document or the keys, whose address is `base`.
@@ -196,7 +196,8 @@ impl Google {
                     return http::answer(status, "text/plain; charset=utf-8", text);
                 }
                 let token = self.issue(identity, audience, *full, scenario);
-                cut(token.expect("only the unlinked have none"), scenario)
+                let token = token.expect("only the unlinked have none");
+                http::answer(StatusCode::OK, "text/html", token)
             }
         }
     }
@@ -227,43 +228,4 @@ fn endpoint(request: &Request<Incoming>, identity: &Identity) -> Result<Endpoint
     }
     let query = request.uri().query().unwrap_or_default();
     metadata::route(request.uri().path(), query, request.headers(), identity)
-}
-
-/// The token as an answer, whole or as the scenario leaves it.
-fn cut(token: String, scenario: Scenario) -> Response<Body> {
-    let half = token[..token.len() / 2].to_owned();
-    match scenario {
-        Scenario::Truncated => http::answer(StatusCode::OK, "text/html", half),
-        Scenario::BrokenOff => {
-            let mut response = Response::new(http::broken_after(half));
-            let announced = HeaderValue::from(token.len());
-            response.headers_mut().insert(CONTENT_LENGTH, announced);
-            response
-        }
-        _ => http::answer(StatusCode::OK, "text/html", token),
-    }
-}
-
-/// The answers of scenarios that are the same for every path.
-fn fault(scenario: Scenario) -> Option<Response<Body>> {
-    const HTML: &str =
-        "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Welcome</body></html>\n";
-    const JSON: &str = r#"{"error":{"code":500,"message":"internal error","status":"INTERNAL"}}"#;
-    let html = |status| Some(http::answer(status, "text/html; charset=UTF-8", HTML));
-    match scenario {
-        Scenario::Html200 => html(StatusCode::OK),
-        Scenario::NotFound => html(StatusCode::NOT_FOUND),
-        Scenario::ServerError => html(StatusCode::INTERNAL_SERVER_ERROR),
-        Scenario::Unavailable => html(StatusCode::SERVICE_UNAVAILABLE),
-        Scenario::TooManyRequests => html(StatusCode::TOO_MANY_REQUESTS),
-        Scenario::Empty200 => Some(http::answer(StatusCode::OK, "text/html", "")),
-        Scenario::JsonInstead => Some(http::answer(StatusCode::OK, "application/json", JSON)),
-        Scenario::Redirect => {
-            let mut response = html(StatusCode::FOUND)?;
-            let elsewhere = HeaderValue::from_static("http://127.0.0.1:9/elsewhere");
-            response.headers_mut().insert(LOCATION, elsewhere);
-            Some(response)
-        }
-        _ => None,
-    }
 }

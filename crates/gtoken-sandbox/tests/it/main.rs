@@ -3,6 +3,7 @@
 mod caller;
 mod cluster;
 mod cni;
+mod faults;
 mod keys;
 mod kubernetes;
 mod lifetimes;
