@@ -1,5 +1,6 @@
 //! Where an ID token comes from, and what a failure to get one means.
 
+mod beside;
 mod metadata;
 mod refusal;
 

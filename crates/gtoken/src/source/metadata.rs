@@ -7,13 +7,14 @@ use std::io::{ErrorKind, Read as _};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use gtoken_contract::duration;
+use gtoken_contract::{Audience, duration};
 use ureq::config::Config;
 use ureq::http::{StatusCode, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error, Timeout};
 
+use super::beside::{QUICK, first_answer};
 use super::{Source, SourceError, refusal};
 use crate::config::MetadataHost;
 use crate::excerpt::excerpt;
@@ -26,7 +27,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 const PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/identity";
 
 /// A client of the metadata server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MetadataServer {
     host: MetadataHost,
     http: Agent,
@@ -55,15 +56,26 @@ impl MetadataServer {
         Self { host, http }
     }
 
-    fn get(
-        &self,
-        expectation: &Expectation,
-        within: Duration,
-    ) -> Result<(StatusCode, Vec<u8>), Error> {
+    /// Asks, and asks again beside a request that takes long.
+    fn ask(&self, audience: &Audience, within: Duration) -> Result<(StatusCode, Vec<u8>), Error> {
+        let (server, audience) = (self.clone(), audience.clone());
+        let ask = move |within| match server.get(&audience, within) {
+            // Where there is no connection the reason is another than a slow answer.
+            Err(Error::Timeout(reason))
+                if !matches!(reason, Timeout::Resolve | Timeout::Connect) =>
+            {
+                None
+            }
+            answer => Some(answer),
+        };
+        first_answer(within, QUICK, ask).unwrap_or(Err(Error::Timeout(Timeout::Global)))
+    }
+
+    fn get(&self, audience: &Audience, within: Duration) -> Result<(StatusCode, Vec<u8>), Error> {
         let request = self
             .http
             .get(format!("http://{}{PATH}", self.host))
-            .query("audience", expectation.audience.as_str())
+            .query("audience", audience.as_str())
             .header("Metadata-Flavor", "Google")
             .config()
             .timeout_global(Some(within))
@@ -119,7 +131,7 @@ impl Source for MetadataServer {
         within: Duration,
     ) -> Result<IdToken, SourceError> {
         let (status, body) = self
-            .get(expectation, within)
+            .ask(&expectation.audience, within)
             .map_err(|error| self.unreachable(&error, within))?;
         if status != StatusCode::OK {
             return Err(SourceError::Refused {
