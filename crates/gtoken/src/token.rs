@@ -174,11 +174,26 @@ pub fn claims(text: &str) -> Result<Map<String, Value>, InvalidToken> {
     };
     let decode = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();
     let object = |part: &str| serde_json::from_slice::<Map<String, Value>>(&decode(part)?).ok();
-    object(header).ok_or(not("its header is not JSON in base64url"))?;
+    let header = object(header).ok_or(not("its header is not JSON in base64url"))?;
     let claims = object(claims).ok_or(not("its claims are not JSON in base64url"))?;
-    match decode(signature) {
-        Some(bytes) if !bytes.is_empty() => Ok(claims),
-        _ => Err(not("its signature is not base64url")),
+    let signature = decode(signature).ok_or(not("its signature is not base64url"))?;
+    if is_whole(&header, signature.len()) {
+        Ok(claims)
+    } else {
+        Err(not("its signature is not whole"))
+    }
+}
+
+/// Whether a signature has a length that its algorithm gives: that of an RSA key of 2048 bits or, in steps of 512, more.
+/// An answer that was cut in a signature may be base64url still.
+fn is_whole(header: &Map<String, Value>, bytes: usize) -> bool {
+    let algorithm = header
+        .get("alg")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    match algorithm {
+        "RS256" | "RS384" | "RS512" => bytes >= 256 && bytes.is_multiple_of(64),
+        _ => bytes > 0,
     }
 }
 

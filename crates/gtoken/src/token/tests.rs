@@ -63,6 +63,29 @@ fn refuses_what_is_no_jwt() {
 }
 
 #[test]
+fn refuses_a_token_that_lost_its_end() {
+    let token = jwt(NOW, NOW + 3600);
+    for length in 0..token.len() {
+        let error = check(&token[..length]).unwrap_err();
+        let is_told = matches!(error, InvalidToken::NotAToken(_));
+        assert!(is_told, "{length} of {}: {error:?}", token.len());
+    }
+}
+
+#[test]
+fn takes_signatures_of_larger_keys_and_of_other_algorithms() {
+    let token = jwt(NOW, NOW + 3600);
+    let parts: Vec<_> = token.split('.').collect();
+    let part = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let elliptic = part(br#"{"alg":"ES256"}"#);
+    for (header, bytes) in [(parts[0], 384), (parts[0], 512), (&elliptic, 64)] {
+        let signature = part(&vec![1; bytes]);
+        let token = format!("{header}.{}.{signature}", parts[1]);
+        assert!(check(&token).is_ok(), "{bytes}");
+    }
+}
+
+#[test]
 fn refuses_another_audience() {
     for value in [json!("else"), json!(["aws"]), json!(null), json!(7)] {
         let error = check(&with("aud", value)).unwrap_err();
