@@ -23,8 +23,11 @@ pub(crate) fn sandbox_with_life(seconds: u64) -> Sandbox {
 }
 
 /// The agent's command, in an environment that holds nothing but the metadata server.
+///
+/// `GTOKEN_BINARY` names another binary than the one that cargo built for the tests: the one that is shipped, say.
 pub(crate) fn gtoken(metadata: SocketAddr, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gtoken"));
+    let binary = std::env::var_os("GTOKEN_BINARY");
+    let mut command = Command::new(binary.unwrap_or(env!("CARGO_BIN_EXE_gtoken").into()));
     command
         .args(args)
         .env_clear()
@@ -156,6 +159,9 @@ impl Drop for Agent {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the agent's log: {}", self.log());
+        }
     }
 }
 

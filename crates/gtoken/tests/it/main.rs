@@ -9,6 +9,8 @@ mod faults;
 mod health;
 mod identity;
 mod looking;
+mod outages;
 mod refreshing;
 mod signals;
 mod token;
+mod witness;

@@ -1,0 +1,215 @@
+//! What happens to an agent that no token server is to blame for: it starts long before the server, is stopped for the life of
+//! a token, or loses the place that its file is in.
+
+use std::fs::{self, Permissions};
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use gtoken_sandbox::{Config, Sandbox};
+use tempfile::TempDir;
+
+use crate::agent::{Agent, file_flag, gtoken, sandbox_with_life, send};
+use crate::witness::{Published, Witness, shows_token};
+
+/// The longest time from the end of the trouble to the next token.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// Seconds from a token to its end, of which the trouble takes those after the refresh.
+const LIFE: u64 = 20;
+
+/// An agent whose folder is about to be in trouble.
+struct Bed {
+    _sandbox: Arc<Sandbox>,
+    /// As the test sees it.
+    folder: PathBuf,
+    witness: Witness,
+    agent: Agent,
+    first: Published,
+}
+
+impl Bed {
+    /// Starts the agent for a file in the folder, by a command that makes its surroundings.
+    fn start(folder: &Path, life: u64, surround: impl FnOnce(Command) -> Command) -> Self {
+        let sandbox = Arc::new(sandbox_with_life(life));
+        let path = folder.join("gtoken");
+        let command = gtoken(sandbox.metadata_address(), &[&file_flag(&path)]);
+        let started = SystemTime::now();
+        let agent = Agent::start(surround(command));
+        // Where the agent has a mount of its own there, this is the way to it.
+        let root = PathBuf::from(format!("/proc/{}/root", agent.id()));
+        let folder = root.join(folder.strip_prefix("/").unwrap());
+        let witness = Witness::of(&folder.join("gtoken"), &sandbox);
+        let first = witness.wait_for_token(started, started + RECOVERY);
+        Self {
+            _sandbox: sandbox,
+            folder,
+            witness,
+            agent,
+            first,
+        }
+    }
+
+    /// The token that comes once the trouble, which began before and ends now, is over.
+    fn heal(&self, end_trouble: impl FnOnce()) -> Published {
+        let healed = SystemTime::now();
+        end_trouble();
+        self.witness.wait_for_token(healed, healed + RECOVERY)
+    }
+
+    /// Nobody was without a good token.
+    fn end(self) {
+        let lapses = self.witness.lapses_since(self.first.at);
+        assert_eq!(lapses, 0, "looks without a token");
+        self.end_after_a_lapse();
+    }
+
+    fn end_after_a_lapse(self) {
+        self.witness.has_seen_nothing_wrong();
+        let files = fs::read_dir(&self.folder).unwrap().count();
+        drop(self.witness);
+        let (ended, _) = self.agent.signal("TERM");
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        assert_eq!(files, 1, "{}", ended.log);
+        assert!(!shows_token(&ended.log), "{}", ended.log);
+    }
+}
+
+#[test]
+fn what_no_token_server_is_to_blame_for_is_outlasted() {
+    thread::scope(|scope| {
+        let troubles: [fn(); 5] = [server_up_late, stopped, read_only, removed, full];
+        for trouble in troubles {
+            scope.spawn(trouble);
+        }
+    });
+}
+
+/// A minute is where `--timeout` ends a one-shot unless told otherwise, and where what a person must mend does: a server that
+/// is up later than that shows what one shows that is up after 90 s.
+fn server_up_late() {
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gtoken");
+    let args = ["--refresh=false", "--timeout=0", &file_flag(&path)];
+    let mut agent = Agent::start(gtoken(address, &args));
+    thread::sleep(Duration::from_secs(61));
+    assert!(agent.is_running(), "{}", agent.log());
+    let up = SystemTime::now();
+    let sandbox = Sandbox::start(Config {
+        metadata_address: Some(address),
+        ..Config::default()
+    });
+    let sandbox = Arc::new(sandbox.unwrap());
+    let witness = Witness::of(&path, &sandbox);
+    witness.wait_for_token(up, up + RECOVERY);
+    let ended = agent.end();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    // At most one line a minute about what goes on, and one that it is over.
+    assert!(ended.log.lines().count() <= 3, "{}", ended.log);
+    witness.has_seen_nothing_wrong();
+}
+
+/// For the life of a token.
+fn stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let bed = Bed::start(folder.path(), 5, |agent| agent);
+    send("STOP", bed.agent.id());
+    let over = bed.first.expires_at + Duration::from_secs(1);
+    thread::sleep(over.duration_since(SystemTime::now()).unwrap());
+    assert_eq!(bed.witness.tokens().len(), 1);
+    bed.heal(|| send("CONT", bed.agent.id()));
+    bed.end_after_a_lapse();
+}
+
+/// Even where the tests run as root the agent has a user namespace without privileges.
+fn read_only() {
+    if !has_namespaces(&["--user"]) {
+        return;
+    }
+    let folder = readable_folder();
+    let mut bed = Bed::start(folder.path(), LIFE, |agent| {
+        surrounded(&["--user"], &agent, "exec \"$@\"")
+    });
+    let allow = |mode| fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+    allow(0o555);
+    bed.agent
+        .wait_for_log("its folder must be writable for the agent's user");
+    bed.heal(|| allow(0o755));
+    bed.end();
+}
+
+fn removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bed = Bed::start(folder.path(), LIFE, |agent| agent);
+    bed.witness.let_folder_go();
+    fs::remove_dir_all(folder.path()).unwrap();
+    bed.agent.wait_for_log("its folder must exist");
+    bed.heal(|| fs::create_dir(folder.path()).unwrap());
+    bed.end();
+}
+
+/// Two pages are room for a token and the next one.
+fn full() {
+    let namespaces = ["--user", "--map-root-user", "--mount"];
+    if !has_namespaces(&namespaces) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mount = format!(
+        "mount -t tmpfs -o size=8k tmpfs {} && exec \"$@\"",
+        folder.path().display()
+    );
+    let mut bed = Bed::start(folder.path(), LIFE, |agent| {
+        surrounded(&namespaces, &agent, &mount)
+    });
+    let ballast = bed.folder.join("ballast");
+    fill(&ballast);
+    bed.agent.wait_for_log("its volume is full");
+    bed.heal(|| fs::remove_file(&ballast).unwrap());
+    bed.end();
+}
+
+/// Takes all the room that is left.
+fn fill(path: &Path) {
+    let mut file = fs::File::create(path).unwrap();
+    while file.write_all(&[0; 1024]).is_ok() {}
+}
+
+/// A folder that every user may look into.
+fn readable_folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// Whether this machine gives such namespaces to anybody.
+fn has_namespaces(flags: &[&str]) -> bool {
+    let probe = Command::new("unshare").args(flags).arg("true").output();
+    let has = probe.is_ok_and(|probe| probe.status.success());
+    if !has {
+        eprintln!("skipped: this machine gives no namespaces by unshare {flags:?}");
+    }
+    has
+}
+
+/// The agent in namespaces of its own, after a script.
+fn surrounded(namespaces: &[&str], agent: &Command, script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .args(namespaces)
+        .args(["sh", "-c", script, "sh"])
+        .arg(agent.get_program())
+        .args(agent.get_args());
+    for (name, value) in agent.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    command
+}
