@@ -7,13 +7,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Reading, Woken};
 use crate::log::{Level, Line};
-use crate::schedule::{Jitter, Policy, next_attempt};
+use crate::reckoning::{Anchor, Reckoning};
+use crate::schedule::{Due, Jitter, Policy, next_attempt};
 use crate::sink::{Sink, SinkError};
 use crate::source::{Retry, Source, SourceError};
 use crate::timestamp::Timestamp;
-use crate::token::{Expectation, IdToken, InvalidToken, Lifetime};
+use crate::token::{Expectation, IdToken, Lifetime};
 use crate::trouble::Trouble;
 use crate::vitals::{Outcome, Vitals};
 
@@ -38,16 +39,19 @@ pub struct Agent<S, C, L> {
     policy: Policy,
     held: Option<Held>,
     trouble: Trouble,
+    reckoning: Reckoning,
     vitals: Arc<Vitals>,
 }
 
 /// The newest token there ever was.
 #[derive(Clone, Copy, Debug)]
 struct Held {
-    /// As its claims have it, to compare with others.
-    claimed: Lifetime,
-    /// As the clock saw it on arrival, to plan by.
-    seen: Lifetime,
+    /// When its claims have it end, to compare with others.
+    claimed_end: SystemTime,
+    /// When to refresh it, as the clock saw it on arrival.
+    due: Due,
+    /// When the source last gave it, to tell the time by.
+    arrival: Anchor,
     /// Whether it was said that the source has no newer one.
     said: bool,
 }
@@ -71,14 +75,24 @@ impl AttemptError {
         }
     }
 
+    /// The pause that was asked for.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Source(error) => error.retry_after(),
+            Self::Sink(_) => None,
+        }
+    }
+
+    fn is_about_time(&self) -> bool {
+        matches!(self, Self::Source(error) if error.is_about_time())
+    }
+
     /// What stays the same while the failure goes on.
     fn topic(&self) -> String {
-        match self {
-            Self::Source(SourceError::NotUsable {
-                reason: InvalidToken::Expired { .. },
-                ..
-            }) => "a token that ran out".to_owned(),
-            other => other.to_string(),
+        if self.is_about_time() {
+            "a token of another time".to_owned()
+        } else {
+            self.to_string()
         }
     }
 }
@@ -125,7 +139,7 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
         jitter: Jitter,
     ) -> Self {
         sink.clear_leftovers();
-        let now = clock.now();
+        let now = clock.read();
         let mut agent = Self {
             source,
             sink,
@@ -136,10 +150,12 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
             policy: Policy::default(),
             held: None,
             trouble: Trouble::default(),
+            reckoning: Reckoning::default(),
             vitals: Arc::default(),
         };
-        let in_place = agent.in_place(now).map(|token| token.lifetime());
-        agent.held = in_place.map(|lifetime| Held::new(lifetime, lifetime.seen_at(now)));
+        if let Some(token) = agent.in_place(now.day) {
+            agent.hold(&token, now);
+        }
         agent.show_held();
         agent
     }
@@ -151,7 +167,7 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
 
     fn show_held(&self) {
         if let Some(held) = self.held {
-            self.vitals.hold(held.seen.expires_at);
+            self.vitals.hold(held.due.expires_at);
         }
     }
 
@@ -175,7 +191,8 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
                 return Err(self.give_up(error));
             };
             self.complain(&error);
-            self.clock.wait(pause);
+            let until = self.clock.uptime().saturating_add(pause);
+            while self.wait_until(until) == Woken::ClockSet {}
         }
     }
 
@@ -186,7 +203,8 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
             .trouble
             .person_since()
             .map(|since| since + PERSON_WITHIN);
-        let pause = self.pause(None);
+        let jitter = self.jitter.draw();
+        let pause = self.pause(None, jitter);
         let over = |end: Duration| uptime.saturating_add(pause) >= end;
         if error.retry() == Retry::Never || person_end.is_some_and(over) {
             return None;
@@ -228,54 +246,96 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
                 Err(error) => self.complain(&error),
                 Ok(()) => {}
             }
-            let pause = self.pause(self.held.map(|held| held.seen));
-            self.clock.wait(pause);
+            self.rest();
         }
+    }
+
+    /// Waits for the next attempt, which a clock that is set may bring forward and never puts off.
+    fn rest(&mut self) {
+        let jitter = self.jitter.draw();
+        let planned = |agent: &Self| {
+            let pause = agent.pause(agent.held.as_ref(), jitter);
+            agent.clock.uptime().saturating_add(pause)
+        };
+        let mut until = planned(self);
+        while self.wait_until(until) == Woken::ClockSet {
+            self.reckoning.set();
+            until = until.min(planned(self));
+        }
+    }
+
+    fn wait_until(&self, uptime: Duration) -> Woken {
+        self.clock.wait(uptime.saturating_sub(self.clock.uptime()))
     }
 
     /// Asks once; publishes what is newer than anything published before.
     fn attempt(&mut self, within: Duration) -> Result<(), AttemptError> {
-        let before = self.held.map(|held| held.claimed);
+        let before = self.held.map(|held| held.claimed_end);
         let outcome = self.fetch_and_publish(within);
-        let now = self.clock.now();
+        let now = self.clock.read();
         self.show_held();
         self.vitals.count(
             match &outcome {
-                Ok(()) if self.held.map(|held| held.claimed) == before => Outcome::Unchanged,
+                Ok(()) if self.held.map(|held| held.claimed_end) == before => Outcome::Unchanged,
                 Ok(()) => Outcome::Published,
                 Err(error) => Outcome::of_failure(error.retry()),
             },
-            now,
+            now.day,
         );
         match &outcome {
             Ok(()) => self.trouble = Trouble::default(),
-            Err(error) => self.trouble.add(error.retry(), now, self.clock.uptime()),
+            Err(error) => {
+                self.trouble.add(error.retry(), error.retry_after(), now);
+                if error.is_about_time() {
+                    self.reckoning.doubt();
+                }
+            }
         }
         outcome
     }
 
     fn fetch_and_publish(&mut self, within: Duration) -> Result<(), AttemptError> {
-        let asked_at = self.clock.now();
-        let token = self.source.id_token(&self.expectation, asked_at, within)?;
-        let claimed = token.lifetime();
+        let asked_at = self.clock.read();
+        let now = self.reckoning.time(asked_at);
+        let token = self.source.id_token(&self.expectation, now, within)?;
+        let expires_at = token.lifetime().expires_at;
         if let Some(held) = self.held
-            && claimed.expires_at <= held.claimed.expires_at
+            && expires_at <= held.claimed_end
         {
-            return self.keep(&token, held, asked_at);
+            self.keep(&token, held, now)?;
+            self.held = Some(Held {
+                arrival: self.reckoning.learn(token.lifetime(), asked_at),
+                said: true,
+                ..held
+            });
+            return Ok(());
         }
         self.sink.publish(&token)?;
-        self.held = Some(Held::new(claimed, claimed.seen_at(asked_at)));
-        let until = Timestamp(claimed.expires_at);
+        self.hold(&token, asked_at);
+        let until = Timestamp(expires_at);
         let message = match self.trouble.since() {
             Some(since) => format!(
                 "got a token good until {until}, after {} failed attempts since {}",
-                self.trouble.failures(),
+                self.trouble.failures().count,
                 Timestamp(since)
             ),
             None => format!("got a token good until {until}"),
         };
-        self.say(Level::Info, message, claimed.expires_at);
+        self.say(Level::Info, message, expires_at);
         Ok(())
+    }
+
+    /// Plans by a token that is in place.
+    fn hold(&mut self, token: &IdToken, asked_at: Reading) {
+        let lifetime = token.lifetime();
+        let arrival = self.reckoning.learn(lifetime, asked_at);
+        let seen = lifetime.seen_at(arrival.time);
+        self.held = Some(Held {
+            claimed_end: lifetime.expires_at,
+            due: Due::new(seen, self.jitter.draw(), &self.policy),
+            arrival,
+            said: false,
+        });
     }
 
     /// Takes an answer that is no newer than what was published, which readers must still have.
@@ -291,40 +351,40 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
                 format!("the token was not in place any more; put back one good until {until}");
             self.say(Level::Warning, message, token.lifetime().expires_at);
         }
-        let until = Timestamp(held.claimed.expires_at);
+        let until = Timestamp(held.claimed_end);
         if let Some(since) = self.trouble.since() {
-            let (failures, since) = (self.trouble.failures(), Timestamp(since));
+            let (failures, since) = (self.trouble.failures().count, Timestamp(since));
             let message = format!(
                 "answered again, after {failures} failed attempts since {since}, with no newer token \
                  than the one good until {until}"
             );
-            self.say(Level::Info, message, held.claimed.expires_at);
+            self.say(Level::Info, message, held.claimed_end);
         } else if !held.said && !is_lost {
             let message = format!("the token in place is the newest there is, good until {until}");
-            self.say(Level::Info, message, held.claimed.expires_at);
+            self.say(Level::Info, message, held.claimed_end);
         }
-        self.held = Some(Held { said: true, ..held });
         Ok(())
     }
 
-    fn pause(&mut self, held: Option<Lifetime>) -> Duration {
+    fn pause(&self, held: Option<&Held>, jitter: f64) -> Duration {
+        let now = self.clock.read();
         next_attempt(
-            self.clock.now(),
-            held.as_ref(),
+            held.map_or(now.day, |held| held.arrival.at_the_latest(now)),
+            held.map(|held| &held.due),
             self.trouble.failures(),
-            self.jitter.draw(),
+            jitter,
             &self.policy,
         )
     }
 
     /// Says what fails and what that means for readers, when it is new or a minute has passed.
     fn complain(&mut self, error: &AttemptError) {
-        let uptime = self.clock.uptime();
-        if !self.trouble.worth_saying(&error.topic(), uptime) {
+        let reading = self.clock.read();
+        if !self.trouble.worth_saying(&error.topic(), reading.uptime) {
             return;
         }
-        let now = self.clock.now();
-        let until = self.held.map(|held| held.seen.expires_at);
+        let now = self.reckoning.time(reading);
+        let until = self.held.map(|held| held.due.expires_at);
         let (level, state) = match until {
             None => (Level::Error, "no token yet".to_owned()),
             Some(until) if until > now => {
@@ -358,18 +418,8 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
     fn give_up(&self, error: AttemptError) -> GaveUp {
         GaveUp {
             error: Box::new(error),
-            attempts: self.trouble.failures(),
+            attempts: self.trouble.failures().count,
             after: self.clock.uptime(),
-        }
-    }
-}
-
-impl Held {
-    fn new(claimed: Lifetime, seen: Lifetime) -> Self {
-        Self {
-            claimed,
-            seen,
-            said: false,
         }
     }
 }

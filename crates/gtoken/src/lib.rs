@@ -3,7 +3,7 @@
 //! It runs in every injected pod, so its tree of dependencies is small and it has one thread, but for the look-up of a host by name
 //! and for [`health`], where that is asked for.
 //! The way of a token: [`source`] fetches it, [`token`] checks it, [`agent`] decides whether it is
-//! newer, [`sink`] publishes it, [`schedule`] says when to ask again.
+//! newer, [`sink`] publishes it, [`schedule`] says when to ask again, and `reckoning` what time it is.
 
 pub mod agent;
 mod app;
@@ -16,6 +16,7 @@ pub mod health;
 pub mod inspect;
 pub mod log;
 pub mod reader;
+mod reckoning;
 pub mod schedule;
 pub mod signals;
 pub mod sink;

@@ -4,6 +4,7 @@
 //!   together do not ask together.
 //! - A source that answers with the token that is held already is asked again after a quarter of what is left.
 //! - After a failure no pause is longer than 3 s: the server may be back any moment, and nobody knows for how long.
+//!   Only a server that asks for a longer one gets it, up to half of what is left of the token that is held.
 //! - There are never more than 30 attempts a minute.
 
 #[cfg(test)]
@@ -37,33 +38,66 @@ impl Default for Policy {
     }
 }
 
+/// A token as the schedule sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// When it is to be refreshed.
+    pub refresh_at: SystemTime,
+    /// When it stops to be good.
+    pub expires_at: SystemTime,
+}
+
+impl Due {
+    /// Chooses when to refresh a token of this life; `jitter` is a random number from 0 to 1.
+    pub fn new(lifetime: Lifetime, jitter: f64, policy: &Policy) -> Self {
+        let Lifetime {
+            issued_at,
+            expires_at,
+        } = lifetime;
+        let life = expires_at.duration_since(issued_at).unwrap_or_default();
+        let (from, to) = policy.refresh_between;
+        let after = life.mul_f64(from + (to - from) * share(jitter));
+        Self {
+            refresh_at: issued_at.checked_add(after).unwrap_or(expires_at),
+            expires_at,
+        }
+    }
+}
+
+/// The failures since the last answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// How many there were.
+    pub count: u32,
+    /// The pause that the last one asked for.
+    pub retry_after: Option<Duration>,
+}
+
 /// How long to wait from `now` before the next attempt.
 ///
-/// `held` is the newest token there ever was, `failures` counts those since the last answer, and `jitter` is a
-/// random number from 0 to 1.
+/// `held` is the newest token there ever was, and `jitter` is a random number from 0 to 1.
 pub fn next_attempt(
     now: SystemTime,
-    held: Option<&Lifetime>,
-    failures: u32,
+    held: Option<&Due>,
+    failures: Failures,
     jitter: f64,
     policy: &Policy,
 ) -> Duration {
-    let jitter = if jitter.is_finite() {
-        jitter.clamp(0.0, 1.0)
-    } else {
-        0.5
-    };
+    let jitter = share(jitter);
     let (shortest, ceiling) = policy.pauses_after_failure;
     let after_failure = between(shortest, ceiling, jitter);
     let Some(held) = held else {
-        let doubled = doubled(policy.first_pause, failures);
+        let doubled = doubled(policy.first_pause, failures.count);
         return between(doubled.mul_f64(0.8), doubled, jitter).min(after_failure);
     };
     let left = held.expires_at.duration_since(now).unwrap_or_default();
-    if failures > 0 || left.is_zero() {
-        return after_failure;
+    if failures.count > 0 || left.is_zero() {
+        // All who were told the same do not come back together.
+        let spread = ceiling.mul_f64(jitter);
+        let asked = failures.retry_after.unwrap_or_default();
+        return after_failure.max(asked.saturating_add(spread).min(left / 2));
     }
-    let pause = match refresh_point(held, jitter, policy).duration_since(now) {
+    let pause = match held.refresh_at.duration_since(now) {
         Ok(until) if !until.is_zero() => until,
         _ => (left / 4).min(policy.longest_pause),
     };
@@ -71,14 +105,13 @@ pub fn next_attempt(
     pause.max(between(shortest, ceiling, jitter / 4.0))
 }
 
-/// A random point of the token's life.
-fn refresh_point(held: &Lifetime, jitter: f64, policy: &Policy) -> SystemTime {
-    let life = held
-        .expires_at
-        .duration_since(held.issued_at)
-        .unwrap_or_default();
-    let (from, to) = policy.refresh_between;
-    held.issued_at + life.mul_f64(from + (to - from) * jitter)
+/// A number from 0 to 1, whatever is given.
+fn share(jitter: f64) -> f64 {
+    if jitter.is_finite() {
+        jitter.clamp(0.0, 1.0)
+    } else {
+        0.5
+    }
 }
 
 fn between(from: Duration, to: Duration, jitter: f64) -> Duration {

@@ -56,6 +56,8 @@ pub enum SourceError {
         said: String,
         /// What to do about it.
         advice: &'static str,
+        /// The pause that it asked for.
+        retry_after: Option<Duration>,
     },
     /// No answer came.
     #[error("the metadata server at {host} gave no ID token: {reason}")]
@@ -71,14 +73,24 @@ impl SourceError {
     /// Whether to go on without a person.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::NotUsable {
-                reason: InvalidToken::Expired { .. },
-                ..
-            }
-            | Self::Unreachable { .. } => Retry::Transient,
+            Self::Unreachable { .. } => Retry::Transient,
+            Self::NotUsable { reason, .. } if reason.is_about_time() => Retry::Transient,
             Self::NotUsable { .. } => Retry::NeedsPerson,
             Self::Refused { status, .. } => refusal::retry(*status),
         }
+    }
+
+    /// The pause that the source asked for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            Self::NotUsable { .. } | Self::Unreachable { .. } => None,
+        }
+    }
+
+    /// Whether a token came that would be valid at another time of day.
+    pub fn is_about_time(&self) -> bool {
+        matches!(self, Self::NotUsable { reason, .. } if reason.is_about_time())
     }
 }
 

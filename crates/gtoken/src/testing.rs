@@ -1,33 +1,37 @@
 //! What the unit tests share: a clock that they move, and tokens.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde_json::{Value, json};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Woken};
 use crate::token::Expectation;
 
 /// The test clock's first reading, in seconds since 1970: 2026-11-23.
 pub(crate) const NOW: u64 = 1_795_392_000;
 
-/// A clock on which only sleep passes time.
+/// A clock on which only waiting passes time, and which is set when the tests say.
 #[derive(Debug, Default)]
 pub(crate) struct TestClock {
-    slept: Cell<Duration>,
-    forward: Cell<Duration>,
-    back: Cell<Duration>,
-    jump: Cell<(Duration, Duration)>,
+    waited: Cell<Duration>,
+    /// What was set so far, in seconds.
+    ahead: Cell<i64>,
+    /// At which uptime it will be set, and by how many seconds.
+    to_be_set: RefCell<VecDeque<(Duration, i64)>>,
 }
 
 impl TestClock {
-    pub(crate) fn jump_forward_at_next_sleep(&self, by: Duration) {
-        self.jump.set((by, Duration::ZERO));
+    /// Sets the time of day by so many seconds once the uptime is reached; the calls come in order of time.
+    pub(crate) fn set_at(&self, uptime: Duration, by: i64) {
+        self.to_be_set.borrow_mut().push_back((uptime, by));
     }
 
-    pub(crate) fn jump_back_at_next_sleep(&self, by: Duration) {
-        self.jump.set((Duration::ZERO, by));
+    /// What a clock shows that nobody sets.
+    pub(crate) fn true_time(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(NOW) + self.waited.get()
     }
 }
 
@@ -40,26 +44,38 @@ impl Clock for &TestClock {
         TestClock::uptime(self)
     }
 
-    fn sleep(&self, pause: Duration) {
-        TestClock::sleep(self, pause);
+    fn wait(&self, pause: Duration) -> Woken {
+        TestClock::wait(self, pause)
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(NOW) + self.slept.get() + self.forward.get()
-            - self.back.get()
+        let by = Duration::from_secs(self.ahead.get().unsigned_abs());
+        if self.ahead.get() < 0 {
+            self.true_time() - by
+        } else {
+            self.true_time() + by
+        }
     }
 
     fn uptime(&self) -> Duration {
-        self.slept.get()
+        self.waited.get()
     }
 
-    fn sleep(&self, pause: Duration) {
-        self.slept.set(self.slept.get() + pause);
-        let (forward, back) = self.jump.take();
-        self.forward.set(self.forward.get() + forward);
-        self.back.set(self.back.get() + back);
+    fn wait(&self, pause: Duration) -> Woken {
+        let end = self.waited.get() + pause;
+        let next = self
+            .to_be_set
+            .borrow_mut()
+            .pop_front_if(|(at, _)| *at <= end);
+        let Some((at, by)) = next else {
+            self.waited.set(end);
+            return Woken::InTime;
+        };
+        self.waited.set(at.max(self.waited.get()));
+        self.ahead.set(self.ahead.get() + by);
+        Woken::ClockSet
     }
 }
 

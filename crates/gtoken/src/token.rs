@@ -19,6 +19,10 @@ use crate::timestamp::Timestamp;
 /// A token has fewer bytes; Google's have about 1,000, and STS takes 20,000.
 pub const MAX_BYTES: usize = 16 * 1024;
 
+/// How far in the future a token may be born, by a clock that is slow: AWS gives clocks as much at a token's end
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html>).
+const SKEW: Duration = Duration::from_mins(5);
+
 /// An ID token that fits what was asked for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdToken {
@@ -54,6 +58,14 @@ pub struct Lifetime {
 }
 
 impl Lifetime {
+    /// Whether the token is good by a clock that reads `now`, which may be a little slow.
+    pub fn is_good_at(self, now: SystemTime) -> bool {
+        let is_born = now
+            .checked_add(SKEW)
+            .is_none_or(|now| self.issued_at <= now);
+        is_born && now < self.expires_at
+    }
+
     /// The lifetime by a clock that reads `now` on arrival: a clock that is slow sees it begin now, or it
     /// would ask for the next token only when this one has run out.
     #[must_use]
@@ -97,9 +109,13 @@ impl Expectation {
         if expires_at <= now {
             return Err(InvalidToken::Expired { expires_at, now });
         }
-        let issued_at = time(&claims, "iat").filter(|issued_at| *issued_at < expires_at);
+        let issued_at = time(&claims, "iat").ok_or(InvalidToken::NoIssue)?;
+        let good_from = time(&claims, "nbf").map_or(issued_at, |from| from.max(issued_at));
+        if now.checked_add(SKEW).is_some_and(|now| good_from > now) {
+            return Err(InvalidToken::NotYet { good_from, now });
+        }
         let lifetime = Lifetime {
-            issued_at: issued_at.unwrap_or(now),
+            issued_at: issued_at.min(expires_at),
             expires_at,
         };
         Ok(IdToken { text, lifetime })
@@ -129,6 +145,18 @@ pub enum InvalidToken {
         /// What the clock read.
         now: SystemTime,
     },
+    /// It is not good yet.
+    #[error(
+        "the token is good only from {} on, and this machine's clock reads {}",
+        Timestamp(*.good_from),
+        Timestamp(*.now)
+    )]
+    NotYet {
+        /// When it starts to be good.
+        good_from: SystemTime,
+        /// What the clock read.
+        now: SystemTime,
+    },
     /// It is somebody else's.
     #[error("the token is that of `{found}`, not of `{expected}`")]
     Identity {
@@ -149,9 +177,19 @@ pub enum InvalidToken {
     /// It never ends.
     #[error("the token has no `exp` claim in whole seconds")]
     NoExpiry,
+    /// It does not say since when.
+    #[error("the token has no `iat` claim in whole seconds")]
+    NoIssue,
     /// It is no JWT.
     #[error("it is no ID token: {0}")]
     NotAToken(&'static str),
+}
+
+impl InvalidToken {
+    /// Whether another time of day would make it valid.
+    pub fn is_about_time(&self) -> bool {
+        matches!(self, Self::Expired { .. } | Self::NotYet { .. })
+    }
 }
 
 /// The claims of a JWT, whoever gave it.

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::clock::Reading;
 use crate::log::Line;
+use crate::schedule::Failures;
 use crate::source::Retry;
 
 /// A reason that goes on is said again after so long.
@@ -14,15 +16,15 @@ const LINES: usize = 5;
 /// The failures since the last answer.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
-    failures: u32,
+    failures: Failures,
     since: Option<SystemTime>,
     person_since: Option<Duration>,
     said: Vec<(String, Duration)>,
 }
 
 impl Trouble {
-    /// How many failures there were.
-    pub(crate) fn failures(&self) -> u32 {
+    /// How many failures there were, and what the last one asked for.
+    pub(crate) fn failures(&self) -> Failures {
         self.failures
     }
 
@@ -36,12 +38,15 @@ impl Trouble {
         self.person_since
     }
 
-    /// Counts a failure.
-    pub(crate) fn add(&mut self, retry: Retry, now: SystemTime, uptime: Duration) {
-        self.failures = self.failures.saturating_add(1);
-        self.since.get_or_insert(now);
+    /// Counts a failure, which may ask for a pause.
+    pub(crate) fn add(&mut self, retry: Retry, retry_after: Option<Duration>, now: Reading) {
+        self.failures = Failures {
+            count: self.failures.count.saturating_add(1),
+            retry_after,
+        };
+        self.since.get_or_insert(now.day);
         if retry == Retry::NeedsPerson {
-            self.person_since.get_or_insert(uptime);
+            self.person_since.get_or_insert(now.uptime);
         } else {
             self.person_since = None;
         }
@@ -51,7 +56,7 @@ impl Trouble {
     pub(crate) fn tell(&self, line: Line) -> Line {
         match self.since {
             Some(since) => line
-                .with("failed_attempts", self.failures)
+                .with("failed_attempts", self.failures.count)
                 .at("failing_since", since),
             None => line,
         }
@@ -98,12 +103,19 @@ mod tests {
     #[test]
     fn what_passes_by_itself_ends_the_wait_for_a_person() {
         let mut trouble = Trouble::default();
-        let now = SystemTime::UNIX_EPOCH;
-        trouble.add(Retry::NeedsPerson, now, SECOND);
-        trouble.add(Retry::NeedsPerson, now, SECOND * 2);
+        let at = |uptime| Reading {
+            day: SystemTime::UNIX_EPOCH,
+            uptime,
+        };
+        trouble.add(Retry::NeedsPerson, None, at(SECOND));
+        trouble.add(Retry::NeedsPerson, None, at(SECOND * 2));
         assert_eq!(trouble.person_since(), Some(SECOND));
-        trouble.add(Retry::Transient, now, SECOND * 3);
+        trouble.add(Retry::Transient, Some(SECOND), at(SECOND * 3));
         assert_eq!(trouble.person_since(), None);
-        assert_eq!(trouble.failures(), 3);
+        let failures = Failures {
+            count: 3,
+            retry_after: Some(SECOND),
+        };
+        assert_eq!(trouble.failures(), failures);
     }
 }

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
 use crate::sink::TokenFile;
 use crate::source::MetadataServer;
 use crate::testing::{NOW, TestClock, expectation, jwt, jwt_of};
+use crate::token::InvalidToken;
 
 /// A source that is a function of the number of attempts before.
 struct Scripted<F>(F, Cell<u64>);
@@ -55,6 +57,7 @@ fn refused(status: u16) -> SourceError {
         status,
         said: "words".to_owned(),
         advice: "do something",
+        retry_after: None,
     }
 }
 
@@ -152,8 +155,7 @@ fn a_failing_refresh_touches_nothing_and_ends_nothing() {
         if attempt < 400 {
             assert_eq!(stage.in_place(), first, "the token in place was touched");
         }
-        let pause = agent.pause(agent.held.map(|held| held.seen));
-        stage.clock.wait(pause);
+        agent.rest();
     }
     assert_ne!(stage.in_place(), first);
 }
@@ -239,8 +241,7 @@ fn at_rest_nothing_is_logged_but_each_new_token() {
     while stage.clock.uptime() < Duration::from_hours(24) {
         agent.attempt(ANSWER_WITHIN).unwrap();
         attempts += 1;
-        let pause = agent.pause(agent.held.map(|held| held.seen));
-        stage.clock.wait(pause);
+        agent.rest();
     }
     assert!((30..=37).contains(&attempts), "{attempts} a day");
     assert_eq!(stage.log.borrow().len(), attempts);
@@ -258,8 +259,7 @@ fn a_failure_is_logged_once_a_minute_with_what_it_means() {
         if let Err(error) = agent.attempt(ANSWER_WITHIN) {
             agent.complain(&error);
         }
-        let pause = agent.pause(agent.held.map(|held| held.seen));
-        stage.clock.wait(pause);
+        agent.rest();
     }
     let log = stage.log.borrow();
     assert!((5..=6).contains(&log.len()), "{log:#?}");
@@ -378,6 +378,130 @@ fn a_recovery_without_a_newer_token_is_told() {
     );
 }
 
+/// Runs an agent for a day beside a source that gives every token for `cached` seconds before it gives the next, of an hour
+/// each, and that is away in these spans of seconds. Says when it was asked; what is in place must be good all the time.
+fn a_day(stage: &Stage, cached: u64, away_in: &[(u64, u64)]) -> Vec<Duration> {
+    let source = scripted(|attempt, _| {
+        let uptime = stage.clock.uptime().as_secs();
+        let is_away = away_in
+            .iter()
+            .any(|(from, to)| (from..to).contains(&&uptime));
+        if attempt > 0 && is_away {
+            return Err(away());
+        }
+        let issued_at = NOW + uptime - uptime % cached;
+        Ok(jwt(issued_at, issued_at + 3600))
+    });
+    let mut agent = stage.agent(source);
+    let mut asked = Vec::new();
+    while stage.clock.uptime() < Duration::from_hours(24) {
+        // What fails is told below, by what is in place.
+        let _ = agent.attempt(ANSWER_WITHIN);
+        asked.push(stage.clock.uptime());
+        let good = expectation().check(stage.in_place().unwrap(), stage.clock.true_time());
+        assert!(good.is_ok(), "at {:?}: {good:?}", stage.clock.uptime());
+        let end = good.unwrap().lifetime().expires_at;
+        agent.rest();
+        let now = stage.clock.true_time();
+        assert!(
+            now < end,
+            "the token in place ended at {end:?} and it is {now:?}"
+        );
+    }
+    asked
+}
+
+fn most_in_a_minute(asked: &[Duration]) -> usize {
+    let minute = Duration::from_mins(1);
+    let within = |(i, first): (usize, &Duration)| {
+        asked[i..]
+            .iter()
+            .take_while(|at| **at < *first + minute)
+            .count()
+    };
+    asked
+        .iter()
+        .enumerate()
+        .map(within)
+        .max()
+        .unwrap_or_default()
+}
+
+#[test]
+fn a_clock_that_is_an_hour_wrong_costs_no_token_and_two_attempts() {
+    for by in [3600, -3600, 86_400, -86_400] {
+        let stage = Stage::new();
+        stage.clock.set_at(Duration::from_mins(10), by);
+        let asked = a_day(&stage, 1, &[]);
+        assert!(
+            (30..=40).contains(&asked.len()),
+            "{by}: {} attempts",
+            asked.len()
+        );
+        let complaints = stage
+            .log
+            .borrow()
+            .iter()
+            .filter(|line| !line.starts_with("got"))
+            .count();
+        assert_eq!(complaints, 0, "{by}: {}", stage.log());
+    }
+}
+
+#[test]
+fn a_clock_that_is_put_right_brings_a_refresh_forward() {
+    // It is 20 minutes slow, so the token looks young on arrival.
+    let stage = Stage::new();
+    let mut agent = stage.agent(scripted(|_, _| Ok(jwt(NOW - 1200, NOW + 2400))));
+    stage.clock.set_at(Duration::ZERO, -1200);
+    assert_eq!(stage.clock.wait(Duration::ZERO), Woken::ClockSet);
+    agent.attempt(ANSWER_WITHIN).unwrap();
+    stage.clock.set_at(Duration::from_mins(30), 1200);
+    agent.rest();
+    let uptime = stage.clock.uptime();
+    assert!((1800..1840).contains(&uptime.as_secs()), "{uptime:?}");
+}
+
+#[test]
+fn a_clock_that_is_set_all_the_time_puts_no_attempt_off() {
+    let stage = Stage::new();
+    let mut agent = stage.agent(scripted(|_, _| Ok(jwt(NOW, NOW + 3600))));
+    agent.attempt(ANSWER_WITHIN).unwrap();
+    for second in 0..3600 {
+        stage.clock.set_at(
+            Duration::from_secs(second),
+            if second % 2 == 0 { -60 } else { 60 },
+        );
+    }
+    agent.rest();
+    let uptime = stage.clock.uptime().as_secs();
+    assert!((2270..=2880).contains(&uptime), "{uptime} s");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn no_clock_that_jumps_and_no_short_outage_leaves_a_pod_without_a_good_token(
+        steps in prop::collection::vec((0..86_400_u64, -10_000..10_000_i64), 0..8),
+        outages in prop::collection::vec((0..86_400_u64, 1..600_u64), 0..8),
+        cached in prop_oneof![Just(1_u64), 1..3000_u64],
+    ) {
+        let stage = Stage::new();
+        let mut steps = steps;
+        steps.sort_unstable();
+        for (at, by) in steps {
+            stage.clock.set_at(Duration::from_secs(at), by);
+        }
+        let spans: Vec<_> = outages.iter().map(|(from, long)| (*from, from + long)).collect();
+        let alone: Vec<_> = spans.iter().copied().filter(|(from, _)| !spans.iter().any(
+            |(other, to)| other < from && from < &(to + 3600))).collect();
+        let asked = a_day(&stage, cached, &alone);
+        let most = most_in_a_minute(&asked);
+        prop_assert!(most <= 30, "{most} attempts in a minute");
+    }
+}
+
 /// Ends the reader, and so the test, also when the writer panics.
 struct Running<'a>(&'a AtomicBool);
 
@@ -414,9 +538,12 @@ fn the_token_file_is_never_empty_partial_or_older() {
             let long_ago = SystemTime::UNIX_EPOCH;
             while !over.load(Ordering::Relaxed) {
                 let text = fs::read_to_string(&path).expect("the file was away");
-                let token = expectation()
-                    .check(text, long_ago)
-                    .expect("the file was not whole");
+                let Err(InvalidToken::NotYet { good_from, .. }) =
+                    expectation().check(text.clone(), long_ago)
+                else {
+                    panic!("the file was not whole");
+                };
+                let token = expectation().check(text, good_from).unwrap();
                 let expires_at = token.lifetime().expires_at;
                 assert!(expires_at >= newest, "an older token was published");
                 replaced += u64::from(expires_at > newest);
@@ -428,8 +555,7 @@ fn the_token_file_is_never_empty_partial_or_older() {
         for _ in 0..5000 {
             // What fails is in the script.
             let _ = agent.attempt(ANSWER_WITHIN);
-            let pause = agent.pause(agent.held.map(|held| held.seen));
-            stage.clock.wait(pause);
+            agent.rest();
         }
         drop(running);
         let replaced = reader.join().unwrap();

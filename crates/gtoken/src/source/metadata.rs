@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use gtoken_contract::{Audience, duration};
 use ureq::config::Config;
+use ureq::http::header::RETRY_AFTER;
 use ureq::http::{StatusCode, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
@@ -31,6 +32,13 @@ const PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/identi
 pub struct MetadataServer {
     host: MetadataHost,
     http: Agent,
+}
+
+/// What came of a request.
+struct Answer {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
 }
 
 impl MetadataServer {
@@ -57,7 +65,7 @@ impl MetadataServer {
     }
 
     /// Asks, and asks again beside a request that takes long.
-    fn ask(&self, audience: &Audience, within: Duration) -> Result<(StatusCode, Vec<u8>), Error> {
+    fn ask(&self, audience: &Audience, within: Duration) -> Result<Answer, Error> {
         let (server, audience) = (self.clone(), audience.clone());
         let ask = move |within| match server.get(&audience, within) {
             // Where there is no connection the reason is another than a slow answer.
@@ -71,7 +79,7 @@ impl MetadataServer {
         first_answer(within, QUICK, ask).unwrap_or(Err(Error::Timeout(Timeout::Global)))
     }
 
-    fn get(&self, audience: &Audience, within: Duration) -> Result<(StatusCode, Vec<u8>), Error> {
+    fn get(&self, audience: &Audience, within: Duration) -> Result<Answer, Error> {
         let request = self
             .http
             .get(format!("http://{}{PATH}", self.host))
@@ -84,6 +92,9 @@ impl MetadataServer {
             .build();
         let mut response = request.call()?;
         let status = response.status();
+        let asked = response.headers().get(RETRY_AFTER);
+        let retry_after = asked.and_then(|value| value.to_str().ok());
+        let retry_after = refusal::retry_after(status.as_u16(), retry_after);
         let mut body = Vec::new();
         let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
         let read = response
@@ -94,7 +105,11 @@ impl MetadataServer {
         match read {
             // What came of a refusal is enough to show.
             Err(error) if status == StatusCode::OK => Err(Error::from(error)),
-            _ => Ok((status, body)),
+            _ => Ok(Answer {
+                status,
+                retry_after,
+                body,
+            }),
         }
     }
 
@@ -130,7 +145,11 @@ impl Source for MetadataServer {
         now: SystemTime,
         within: Duration,
     ) -> Result<IdToken, SourceError> {
-        let (status, body) = self
+        let Answer {
+            status,
+            retry_after,
+            body,
+        } = self
             .ask(&expectation.audience, within)
             .map_err(|error| self.unreachable(&error, within))?;
         if status != StatusCode::OK {
@@ -139,6 +158,7 @@ impl Source for MetadataServer {
                 status: status.as_u16(),
                 said: excerpt(&body),
                 advice: refusal::advice(status.as_u16(), &body),
+                retry_after,
             });
         }
         match String::from_utf8(body) {

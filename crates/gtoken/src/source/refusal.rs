@@ -1,5 +1,7 @@
 //! What an answer other than a token means, and what to do about it.
 
+use std::time::Duration;
+
 use super::Retry;
 
 /// What to do when something that is no metadata server answers.
@@ -13,6 +15,12 @@ pub(super) fn retry(status: u16) -> Retry {
         0..=399 | 400 | 401 | 403 | 404 => Retry::NeedsPerson,
         _ => Retry::Transient,
     }
+}
+
+/// The pause that a busy server asks for, where it asks in seconds: a date would be by its clock, not by ours.
+pub(super) fn retry_after(status: u16, header: Option<&str>) -> Option<Duration> {
+    let seconds = header?.trim().parse().ok().map(Duration::from_secs);
+    seconds.filter(|_| matches!(status, 429 | 503))
 }
 
 /// What to do about a status, by the words that GKE's metadata server gives with it.
@@ -68,6 +76,18 @@ mod tests {
         }
         for status in [408, 418, 429, 499, 500, 502, 503, 504] {
             assert_eq!(retry(status), Retry::Transient, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_busy_server_says_when_to_come_back() {
+        let minute = Some(Duration::from_mins(1));
+        assert_eq!(retry_after(429, Some("60")), minute);
+        assert_eq!(retry_after(503, Some(" 60 ")), minute);
+        assert_eq!(retry_after(500, Some("60")), None);
+        assert_eq!(retry_after(429, None), None);
+        for no_seconds in ["", "-1", "soon", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT"] {
+            assert_eq!(retry_after(429, Some(no_seconds)), None);
         }
     }
 
