@@ -23,7 +23,7 @@ use crate::source::{MetadataServer, Retry};
 use crate::vitals::Vitals;
 use crate::{check, health, inspect, log, signals};
 
-/// Nothing else went wrong than how it was called.
+/// Nothing else went wrong than how it was called, which includes a standard output that nobody reads.
 const USAGE: u8 = 2;
 /// `EX_TEMPFAIL` of sysexits: trying again later may help.
 const TRY_AGAIN: u8 = 75;
@@ -137,7 +137,8 @@ fn tell_health(
 fn exit_code(retry: Retry) -> u8 {
     match retry {
         Retry::NeedsPerson => NEEDS_PERSON,
-        Retry::Never | Retry::Transient => TRY_AGAIN,
+        Retry::Never => USAGE,
+        Retry::Transient => TRY_AGAIN,
     }
 }
 

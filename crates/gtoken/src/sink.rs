@@ -59,12 +59,12 @@ impl Sink {
             Self::File(file) => file.replace(token),
             Self::Stdout { written } => {
                 let separator = if *written { "\n" } else { "" };
+                // What cannot be written now is written before the next token.
+                *written = true;
                 let mut stdout = io::stdout().lock();
                 write!(stdout, "{separator}{}", token.expose())
                     .and_then(|()| stdout.flush())
-                    .map_err(|error| SinkError::Stdout(error.kind()))?;
-                *written = true;
-                Ok(())
+                    .map_err(|error| SinkError::Stdout(error.kind()))
             }
         }
     }
@@ -222,7 +222,7 @@ pub enum SinkError {
     #[error("cannot write the token file `{}`: it is a folder, link, pipe or device; name a file", .0.display())]
     NotAFile(PathBuf),
     /// Standard output could not be written.
-    #[error("cannot write the token to standard output: {0}")]
+    #[error("cannot write the token to standard output: {}{}", .0, stdout_advice(*.0))]
     Stdout(ErrorKind),
 }
 
@@ -241,6 +241,13 @@ impl SinkError {
             Self::Stdout(ErrorKind::BrokenPipe) => Retry::Never,
             Self::Stdout(_) => Retry::Transient,
         }
+    }
+}
+
+fn stdout_advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::BrokenPipe => "; its reader has gone, and nobody can read it again: use --file",
+        _ => "",
     }
 }
 

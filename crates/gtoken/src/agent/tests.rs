@@ -572,12 +572,12 @@ fn pieces(token: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A metadata server that gives this answer to every request.
-fn metadata_server(status: u16, body: &str) -> MetadataServer {
+fn metadata_server(status: u16, head: &str, body: &str) -> MetadataServer {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let length = body.len();
     let answer = format!(
-        "HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\nconnection: close\r\n{head}\r\n{body}"
     );
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -595,6 +595,25 @@ fn metadata_server(status: u16, body: &str) -> MetadataServer {
         }
     });
     MetadataServer::new(host.parse().unwrap())
+}
+
+#[test]
+fn a_busy_server_gets_the_pause_that_it_asks_for() {
+    for (status, head, seconds) in [
+        (429, "Retry-After: 300\r\n", 300..304),
+        (503, "retry-after: 300\r\n", 300..304),
+        (429, "Retry-After: 7200\r\n", 600..601),
+        (500, "Retry-After: 300\r\n", 2..4),
+        (429, "", 2..4),
+    ] {
+        let stage = Stage::new();
+        fs::write(stage.path(), jwt(NOW - 2400, NOW + 1200)).unwrap();
+        let mut agent = stage.agent(metadata_server(status, head, "busy"));
+        agent.attempt(ANSWER_WITHIN).unwrap_err();
+        agent.rest();
+        let paused = stage.clock.uptime().as_secs();
+        assert!(seconds.contains(&paused), "{status} {head}: {paused} s");
+    }
 }
 
 #[test]
@@ -619,7 +638,7 @@ fn token_bytes_reach_no_log_error_or_debug() {
         .flat_map(|answer| [(answer, 200), (answer, 400), (answer, 503)])
     {
         let stage = Stage::new();
-        let mut agent = stage.agent(metadata_server(status, answer));
+        let mut agent = stage.agent(metadata_server(status, "", answer));
         let outcome = agent.one_shot(Some(Duration::from_secs(9)));
         assert_eq!(
             outcome.is_ok(),

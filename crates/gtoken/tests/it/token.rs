@@ -119,7 +119,7 @@ fn a_reader_of_standard_output_that_has_gone_ends_the_agent() {
         .unwrap();
     drop(child.stdout.take());
     wait_until("the agent ends", || child.try_wait().unwrap().is_some());
-    assert_eq!(child.wait().unwrap().code(), Some(75));
+    assert_eq!(child.wait().unwrap().code(), Some(2));
 }
 
 #[test]
