@@ -82,6 +82,10 @@ const FAULTS: &[Fault] = &[
     fails("408", status(408), "answered 408", 75),
     fails("429", status(429), "answered 429", 75),
     fails("429, Retry-After 2", later(429, 2), "answered 429", 75),
+    Fault {
+        life: 40,
+        ..fails("429, Retry-After 600", later(429, 600), "answered 429", 75)
+    },
     fails("499", status(499), "answered 499", 75),
     fails("500", status(500), "answered 500", 75),
     fails("502", status(502), "answered 502", 75),
@@ -104,6 +108,12 @@ const FAULTS: &[Fault] = &[
         "born in a minute",
         UnbornToken(Duration::from_mins(1)),
         Course::Succeeds,
+    ),
+    fails(
+        "born in an hour",
+        UnbornToken(Duration::from_hours(1)),
+        "the token is good only from",
+        75,
     ),
     fault("same token again", SameToken, Course::Stale),
     fault("older token", OlderToken, Course::Stale),
