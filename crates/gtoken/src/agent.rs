@@ -21,7 +21,7 @@ use crate::vitals::{Outcome, Vitals};
 /// The longest time for a whole answer: GKE's metadata server is slow at times.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
-/// A one-shot tries once more this long before its time is over.
+/// A one-shot tries for the last time this long before its time is over.
 const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// How long a one-shot goes on with what a person must mend, which may be just about to happen.
@@ -205,13 +205,14 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
             .map(|since| since + PERSON_WITHIN);
         let jitter = self.jitter.draw();
         let pause = self.pause(None, jitter);
-        let over = |end: Duration| uptime.saturating_add(pause) >= end;
-        if error.retry() == Retry::Never || person_end.is_some_and(over) {
+        let next = uptime.saturating_add(pause);
+        if error.retry() == Retry::Never || person_end.is_some_and(|end| next >= end) {
             return None;
         }
+        // An attempt that has less than that is cut short, and its reason is no reason.
         match end {
-            Some(end) if over(end) => {
-                let last = end.checked_sub(uptime + LAST_ATTEMPT)?;
+            Some(end) if next.saturating_add(LAST_ATTEMPT) > end => {
+                let last = end.checked_sub(uptime.saturating_add(LAST_ATTEMPT))?;
                 (!last.is_zero()).then_some(last)
             }
             _ => Some(pause),

@@ -176,6 +176,36 @@ fn a_one_shot_gives_up_at_its_timeout() {
     );
 }
 
+/// Is always away, and notes the least time that an attempt had.
+struct Away<'a>(&'a Cell<Duration>);
+
+impl Source for Away<'_> {
+    fn id_token(
+        &self,
+        _: &Expectation,
+        _: SystemTime,
+        within: Duration,
+    ) -> Result<IdToken, SourceError> {
+        self.0.set(self.0.get().min(within));
+        Err(away())
+    }
+}
+
+#[test]
+fn no_attempt_of_a_one_shot_is_too_short_for_an_answer() {
+    for milliseconds in (2_000..12_000).step_by(50) {
+        let (stage, least) = (Stage::new(), Cell::new(Duration::MAX));
+        let timeout = Duration::from_millis(milliseconds);
+        let ended = stage.agent(Away(&least)).one_shot(Some(timeout));
+        assert!(ended.is_err());
+        assert!(
+            least.get() >= LAST_ATTEMPT,
+            "{timeout:?}: {:?}",
+            least.get()
+        );
+    }
+}
+
 #[test]
 fn a_one_shot_without_timeout_gives_up_a_minute_into_what_a_person_must_mend() {
     let stage = Stage::new();

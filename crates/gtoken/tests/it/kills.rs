@@ -19,7 +19,7 @@ const TIMES: u32 = 200;
 
 /// How long an end by a signal may take, and how many of [`TIMES`] may be late on a machine that does other things too.
 const AT_ONCE: Duration = Duration::from_millis(100);
-const LATE: usize = 10;
+const LATE: usize = 50;
 
 fn spawn(mut command: Command) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null());
