@@ -6,6 +6,8 @@
 //! | `PUT /identity` | `{"linked": {"email": …, "uniqueId": …}}`, `{"node": …}` or `{"unlinked": {"namespace": …, "serviceAccount": …}}` | changes whose tokens the metadata server hands out where it does not tell pods apart |
 //! | `PUT /scenario` | `"unavailable"`, `{"slow": 500}` (milliseconds), `{"status": {"code": 429, "retryAfter": 5}}`, or a list, one for each of the next requests | plays a [`Scenario`]; they are listed below |
 //! | `PUT /scenario?namespace=…&pod=…&youngerThan=20` | as above | plays it to that pod, or to every pod of the namespace, while the pod's network is younger than these seconds; `pod` and `youngerThan` may be left out |
+//! | `PUT /scenario/apis` | as above | plays it to the requests to Google's APIs |
+//! | `PUT /grants` | `{"member": …, "role": "roles/iam.serviceAccountOpenIdTokenCreator", "on": …}` | grants a role on a service account ([`crate::google::Grant`]) |
 //! | `PUT /lifetimes` | `{"account": …, "token": 60, "session": 60, "grace": 0}` (seconds) | changes how long tokens and sessions live of the Google account with this email or unique id (or another issuer's `sub`), or of everybody; what is left out stays |
 //! | `PUT /providers` | `{"account": "123456789012", "issuer": …, "clientIds": […], "jwks": {"keys": […]}}` | creates or replaces an OIDC provider of an AWS account |
 //! | `POST /keys/rotate` | | signs with a new key |
@@ -48,7 +50,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{Aws, Provider, Role};
 use crate::form;
-use crate::google::{Google, Identity, Scenario, Target};
+use crate::google::{Google, Grant, Identity, Scenario, Target};
 use crate::http::{self, Answer, Body};
 use crate::lifetimes::Lifetimes;
 
@@ -114,6 +116,12 @@ impl Control {
             }
             ("PUT", "/lifetimes") => parse(body).map(|change| self.lifetimes.change(&change)),
             ("PUT", "/scenario") => self.play(&query, body),
+            ("PUT", "/scenario/apis") => parse(body).map(|play| match play {
+                Play::Lasting(scenario) => self.google.play_apis(scenario),
+                Play::InTurn(scenarios) => self.google.play_apis_in_turn(scenarios),
+            }),
+            ("PUT", "/grants") => parse::<Grant>(body)
+                .map(|Grant { member, role, on }| self.google.grant(&member, role, &on)),
             ("POST", "/keys/rotate") => {
                 self.google.rotate_keys();
                 Ok(())
@@ -215,7 +223,7 @@ fn refused(error: &str) -> Response<Body> {
 
 fn nothing_here(method: &Method, path: &str) -> Response<Body> {
     let error = format!(
-        "there is no {method} {path}; there are PUT /roles, /providers, /identity, /lifetimes and /scenario, \
+        "there is no {method} {path}; there are PUT /roles, /providers, /identity, /grants, /lifetimes, /scenario and /scenario/apis, \
          POST /keys/rotate and /keys/retire, GET /journal, /requests and /accounts"
     );
     http::json(StatusCode::NOT_FOUND, &json!({"error": error}))

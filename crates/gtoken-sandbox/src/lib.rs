@@ -4,6 +4,8 @@
 //!
 //! - [`google`] is a metadata server as pods on GKE see it. It signs real RS256 tokens, publishes its keys, and plays the
 //!   faults that such servers have been seen to have ([`google::Scenario`]).
+//!   Its OAuth 2.0, STS and IAM Credentials turn credentials into tokens; the files for that are made by
+//!   [`Sandbox::service_account_key`] and its neighbours, and who may impersonate whom is granted by [`google::Google::grant`].
 //! - [`aws`] is an STS that verifies those tokens from the published keys alone, evaluates the role's trust policy as IAM does,
 //!   and verifies the signature of `GetCallerIdentity`. It answers with AWS's codes and texts; why it refused is in
 //!   [`aws::Aws::journal`]. A trust policy that it does not fully understand it refuses to load.
@@ -39,6 +41,7 @@ mod clock;
 mod cluster;
 mod cni;
 pub mod control;
+mod credentials;
 mod form;
 pub mod google;
 mod hex;

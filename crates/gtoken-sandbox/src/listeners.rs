@@ -7,6 +7,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::aws;
 use crate::certificates::{Authority, TlsError};
+use crate::google;
 use crate::sandbox::{Config, StartError};
 
 /// Where the servers listen.
@@ -40,7 +41,12 @@ impl Addresses {
     pub(crate) fn hosts(&self) -> String {
         let metadata = ["metadata.google.internal".to_owned()];
         let sts = aws::endpoint_names();
-        let servers = [(self.metadata, 80, &metadata[..]), (self.sts, 443, &sts)];
+        let google = google::API_NAMES.map(str::to_owned);
+        let servers = [
+            (self.metadata, 80, &metadata[..]),
+            (self.google, 443, &google[..]),
+            (self.sts, 443, &sts),
+        ];
         let reachable = servers
             .into_iter()
             .filter(|(at, port, _)| at.port() == *port);
@@ -52,7 +58,7 @@ impl Addresses {
 impl Acceptors {
     pub(crate) fn new(authority: &Authority, at: &Addresses) -> Result<Self, TlsError> {
         Ok(Self {
-            google: authority.acceptor(at.google.ip(), &[])?,
+            google: authority.acceptor(at.google.ip(), &google::API_NAMES.map(str::to_owned))?,
             sts: authority.acceptor(at.sts.ip(), &aws::endpoint_names())?,
             kubernetes: authority.acceptor(at.kubernetes.ip(), &[])?,
         })

@@ -1,7 +1,6 @@
 //! One running sandbox: its settings, its listeners and the thread that serves them.
 
 use std::fmt::Display;
-use std::future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -179,6 +178,10 @@ impl Sandbox {
         url("https", self.addresses.google, google::DISCOVERY_PATH)
     }
 
+    pub(crate) fn google_path(&self, path: &str) -> String {
+        url("https", self.addresses.google, path)
+    }
+
     /// The endpoint of AWS's STS, for `AWS_ENDPOINT_URL_STS`.
     pub fn sts_url(&self) -> String {
         url("https", self.addresses.sts, "")
@@ -294,7 +297,7 @@ impl Sandbox {
 
         let google = Arc::clone(&self.google);
         let base = url("https", self.addresses.google, "");
-        let public = move |request| future::ready(Ok(google.respond_public(&request, &base)));
+        let public = move |request| Arc::clone(&google).respond_public(request, base.clone());
         let listener = listen(listeners.google)?;
         runtime.spawn(http::serve(
             listener,

@@ -13,7 +13,7 @@ mod refusal;
 mod role;
 mod session;
 mod sigv4;
-mod token;
+pub(crate) mod token;
 mod xml;
 
 use std::collections::HashMap;

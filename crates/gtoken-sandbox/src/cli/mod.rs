@@ -3,6 +3,7 @@
 //! Exit codes: 0 after SIGINT or SIGTERM, 1 where something cannot be used, 2 for a wrong command line.
 
 mod cni;
+mod files;
 mod folder;
 mod settings;
 
@@ -48,7 +49,7 @@ struct Up {
     /// A file with identity, roles and lifetimes, in JSON; its form is shown below.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where ca.pem, kubeconfig and hosts are written, and removed at the end [default: a new temporary folder].
+    /// Where ca.pem, kubeconfig, hosts and files of credentials are written, and removed at the end [default: a new temporary folder].
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     /// Where the metadata server listens, in plain HTTP [default: 127.0.0.1:0].
@@ -124,8 +125,10 @@ impl Up {
         let authority = folder.write("ca.pem", sandbox.ca_pem())?;
         let kubeconfig = folder.write("kubeconfig", &sandbox.kubeconfig())?;
         folder.write("hosts", &sandbox.hosts())?;
+        let files = files::write(&sandbox, &mut folder, &settings.account())?;
         let mut out = io::stdout().lock();
-        let text = explain(&sandbox, &settings) + &exports(&sandbox, &authority, &kubeconfig);
+        let text =
+            explain(&sandbox, &settings, &files) + &exports(&sandbox, &authority, &kubeconfig);
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
             .context("cannot print what is served")?;
@@ -156,12 +159,13 @@ async fn first_of(mut interrupt: Signal, mut terminate: Signal) {
 }
 
 /// What is served, as comments of a shell, so that all of the output can be sourced.
-fn explain(sandbox: &Sandbox, settings: &Settings) -> String {
+fn explain(sandbox: &Sandbox, settings: &Settings, files: &[PathBuf]) -> String {
     let mut text = String::from("# The sandbox serves until Ctrl-C:\n");
     let metadata = format!("http://{}", sandbox.metadata_address());
     for (what, url) in [
         ("Google's metadata server", metadata),
         ("Google's keys", sandbox.jwks_url()),
+        ("Google's APIs", sandbox.google_url()),
         ("AWS STS", sandbox.sts_url()),
         ("Kubernetes API", sandbox.kubernetes_url()),
         ("its own control API", sandbox.control_url()),
@@ -179,6 +183,10 @@ fn explain(sandbox: &Sandbox, settings: &Settings) -> String {
     for role in &settings.roles {
         let _ = writeln!(text, "# There is the role {}.", role.arn);
     }
+    text.push_str("# For GOOGLE_APPLICATION_CREDENTIALS there are:\n");
+    for file in files {
+        let _ = writeln!(text, "#   {}", file.display());
+    }
     text.push_str("# To use it from another shell:\n");
     text
 }
@@ -187,6 +195,10 @@ fn exports(sandbox: &Sandbox, authority: &Path, kubeconfig: &Path) -> String {
     let path = |path: &Path| path.display().to_string();
     let variables = [
         ("GCE_METADATA_HOST", sandbox.metadata_address().to_string()),
+        (
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+            sandbox.google_url() + "/",
+        ),
         ("AWS_ENDPOINT_URL_STS", sandbox.sts_url()),
         ("AWS_CA_BUNDLE", path(authority)),
         ("SSL_CERT_FILE", path(authority)),

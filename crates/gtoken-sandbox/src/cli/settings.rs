@@ -69,6 +69,14 @@ impl Settings {
         })
     }
 
+    /// The account that the files of credentials lead to.
+    pub(super) fn account(&self) -> GoogleIdentity {
+        match &self.identity {
+            Identity::Linked(account) => account.clone(),
+            Identity::Node(_) | Identity::Unlinked { .. } => GoogleIdentity::reader(),
+        }
+    }
+
     pub(super) fn config(&self) -> Config {
         Config {
             identity: self.identity.clone(),

@@ -46,8 +46,19 @@ impl Key {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    fn public(&self) -> Value {
-        let key: &PrivateKey = self.signer.as_ref();
+    /// The name that tokens call it by.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The private side, for a file.
+    pub(crate) fn private(&self) -> &PrivateKey {
+        self.signer.as_ref()
+    }
+
+    /// The public side (RFC 7517).
+    pub(crate) fn public(&self) -> Value {
+        let key = self.private();
         json!({
             "kty": "RSA",
             "use": "sig",

@@ -83,6 +83,17 @@ pub(crate) fn email(identity: &Identity) -> String {
     }
 }
 
+/// Whose access tokens the server gives, as IAM names members.
+pub(crate) fn principal(identity: &Identity) -> String {
+    match identity {
+        Identity::Unlinked {
+            namespace,
+            service_account,
+        } => format!("{}[{namespace}/{service_account}]", email(identity)),
+        _ => email(identity),
+    }
+}
+
 /// What `?recursive=true` shows of a service account.
 pub(crate) fn description(identity: &Identity) -> String {
     json!({"aliases": ["default"], "email": email(identity), "scopes": SCOPES}).to_string()

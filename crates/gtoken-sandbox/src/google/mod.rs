@@ -3,25 +3,35 @@
 //! The tokens carry the claims that GKE really gives, and are verifiable by anybody who fetches the JWKS.
 
 mod access;
+mod apis;
 mod fault;
+mod iam;
 mod identity;
 mod keys;
 mod metadata;
+mod oauth;
 mod scenario;
 mod serve;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
-use access::AccessTokens;
+use access::{AccessToken, AccessTokens};
+pub(crate) use apis::{ACCOUNTS_PATH, API_NAMES, EXCHANGE_PATH, TOKEN_PATH};
+use iam::Iam;
+pub use iam::{Grant, IamRole};
 use identity::Validity;
 pub use identity::{GoogleIdentity, ISSUER, Identity};
 pub(crate) use keys::Key;
 use keys::KeyRing;
+use oauth::Clients;
+pub(crate) use oauth::{CLIENT_ID, CLIENT_SECRET};
+pub use oauth::{POOL_ISSUER, POOL_PROVIDER, principal};
+use rsa::Generate;
 use scenario::Playbills;
 pub use scenario::{Scenario, Target};
-use serde_json::Value;
+use serde_json::{Value, json};
 pub use serve::SeenRequest;
 pub(crate) use serve::{DISCOVERY_PATH, JWKS_PATH};
 
@@ -50,6 +60,9 @@ pub struct Google {
     cluster: Option<Cluster>,
     state: Shared<State>,
     requests: Log<SeenRequest>,
+    api_requests: Log<SeenRequest>,
+    /// The key of the issuer that the pool trusts; most sandboxes need none.
+    pool_key: LazyLock<Key>,
 }
 
 struct State {
@@ -57,9 +70,13 @@ struct State {
     keys: KeyRing,
     keys_are_reachable: bool,
     playbills: Playbills,
+    api_playbills: Playbills,
     /// By unique id and audience.
     issued: HashMap<(String, String), Issued>,
     access: AccessTokens,
+    iam: Iam,
+    iam_api_is_enabled: bool,
+    clients: Clients,
 }
 
 #[derive(Clone)]
@@ -81,8 +98,12 @@ impl Google {
             keys: KeyRing::new(key),
             keys_are_reachable: true,
             playbills: Playbills::default(),
+            api_playbills: Playbills::default(),
             issued: HashMap::new(),
             access: AccessTokens::default(),
+            iam: Iam::default(),
+            iam_api_is_enabled: true,
+            clients: Clients::default(),
         };
         Self {
             clock,
@@ -90,6 +111,8 @@ impl Google {
             cluster,
             state: Shared::new(state),
             requests: Log::default(),
+            api_requests: Log::default(),
+            pool_key: LazyLock::new(Key::generate),
         }
     }
 
@@ -140,6 +163,75 @@ impl Google {
         self.requests.entries()
     }
 
+    /// Plays this scenario to the requests to Google's APIs from now on; the metadata server is played to apart.
+    pub fn play_apis(&self, scenario: Scenario) {
+        let everybody = Target::default();
+        self.state.lock().api_playbills.play(&everybody, scenario);
+    }
+
+    /// Plays these scenarios to the next requests to Google's APIs, one each.
+    pub fn play_apis_in_turn(&self, scenarios: impl IntoIterator<Item = Scenario>) {
+        let everybody = Target::default();
+        let bills = &mut self.state.lock().api_playbills;
+        bills.play_in_turn(&everybody, scenarios);
+    }
+
+    /// What reached Google's APIs, oldest first; the last 10,000.
+    pub fn api_requests(&self) -> Vec<SeenRequest> {
+        self.api_requests.entries()
+    }
+
+    /// Grants a role on a service account, which exists from then on.
+    pub fn grant(&self, member: &str, role: IamRole, on: &str) {
+        let (member, on) = (member.to_owned(), on.to_owned());
+        self.state.lock().iam.grant(Grant { member, role, on });
+    }
+
+    /// Takes all roles away that the member has on the service account.
+    pub fn revoke(&self, member: &str, on: &str) {
+        self.state.lock().iam.revoke(member, on);
+    }
+
+    /// Whether the API of IAM Credentials is enabled in the project.
+    pub fn set_iam_api_enabled(&self, enabled: bool) {
+        self.state.lock().iam_api_is_enabled = enabled;
+    }
+
+    /// Deletes all keys of the service account, so that no file of one works any more.
+    pub fn delete_keys(&self, email: &str) {
+        self.state.lock().clients.delete_keys(email);
+    }
+
+    /// Logs a person out everywhere: no file of theirs works any more.
+    pub fn log_out(&self, email: &str) {
+        self.state.lock().clients.revoke_user(email);
+    }
+
+    /// A token of the issuer that the workload identity pool trusts, as a workload outside of Google has one, for a day.
+    pub fn subject_token(&self, subject: &str) -> String {
+        let now = self.clock.unix();
+        self.pool_key.sign(&json!({
+            "aud": format!("https:{POOL_PROVIDER}"),
+            "exp": now + 24 * 60 * 60,
+            "iat": now,
+            "iss": POOL_ISSUER,
+            "sub": subject,
+        }))
+    }
+
+    pub(crate) fn add_key(&self, email: &str, key: Arc<Key>) {
+        let mut state = self.state.lock();
+        state.iam.create(email);
+        state.clients.add_key(email, key);
+    }
+
+    /// Logs a person in; the refresh token.
+    pub(crate) fn log_in(&self, email: &str) -> String {
+        let token = format!("1//{:032x}", u128::from_be_bytes(Generate::generate()));
+        self.state.lock().clients.add_user(token.clone(), email);
+        token
+    }
+
     /// Signs with a new key from now on; the older ones stay published until [`Google::retire_keys`].
     pub fn rotate_keys(&self) {
         let key = Arc::new(Key::generate());
@@ -178,6 +270,7 @@ impl Google {
         self.state.lock().access.owner(access_token, now)
     }
 
+    /// A token as the metadata server gives it.
     fn issue(
         &self,
         identity: &Identity,
@@ -190,21 +283,36 @@ impl Google {
             Scenario::NodesToken => &node,
             _ => identity,
         };
-        let (Identity::Linked(account) | Identity::Node(account)) = identity else {
-            return None;
-        };
+        match identity {
+            Identity::Linked(account) => {
+                Some(self.signed(account, audience, scenario, identity::linked_claims))
+            }
+            Identity::Node(account) => {
+                let claims = |account: &_, audience: &_, validity| {
+                    identity::node_claims(account, audience, validity, full)
+                };
+                Some(self.signed(account, audience, scenario, claims))
+            }
+            Identity::Unlinked { .. } => None,
+        }
+    }
+
+    fn signed(
+        &self,
+        account: &GoogleIdentity,
+        audience: &str,
+        scenario: Scenario,
+        claims: impl Fn(&GoogleIdentity, &str, Validity) -> Value,
+    ) -> String {
         let mut state = self.state.lock();
         let place = (account.unique_id.clone(), audience.to_owned());
         let last = state.issued.get(&place).cloned();
         let last = match (scenario, last) {
-            (Scenario::SameToken, Some(last)) => return Some(last.token),
+            (Scenario::SameToken, Some(last)) => return last.token,
             (_, last) => last.map(|last| last.validity),
         };
         let validity = self.validity(account, scenario, last);
-        let mut claims = match identity {
-            Identity::Node(_) => identity::node_claims(account, audience, validity, full),
-            _ => identity::linked_claims(account, audience, validity),
-        };
+        let mut claims = claims(account, audience, validity);
         falsify(&mut claims, scenario);
         let token = state.keys.current().sign(&claims);
         let issued = Issued {
@@ -212,7 +320,53 @@ impl Google {
             validity,
         };
         state.issued.insert(place, issued);
-        Some(token)
+        token
+    }
+
+    /// A token as the token endpoint gives it for the assertion of a key, whose `azp` is the email.
+    fn issue_for_key(
+        &self,
+        account: &GoogleIdentity,
+        audience: &str,
+        scenario: Scenario,
+    ) -> String {
+        let claims = |account: &GoogleIdentity, audience: &_, validity| {
+            let mut claims = identity::linked_claims(account, audience, validity);
+            claims["azp"] = account.email.clone().into();
+            claims
+        };
+        self.signed(account, audience, scenario, claims)
+    }
+
+    /// A token as IAM Credentials gives it.
+    fn issue_by_api(
+        &self,
+        account: &GoogleIdentity,
+        audience: &str,
+        with_email: bool,
+        scenario: Scenario,
+    ) -> String {
+        let claims = |account: &_, audience: &_, validity| {
+            let mut claims = identity::linked_claims(account, audience, validity);
+            if let Some(claims) = claims.as_object_mut().filter(|_| !with_email) {
+                claims.retain(|name, _| !name.starts_with("email"));
+            }
+            claims
+        };
+        self.signed(account, audience, scenario, claims)
+    }
+
+    /// An access token of the account, person or workload that goes by this name.
+    fn access_token_for(&self, owner: &str) -> AccessToken {
+        let unique_id = self.account(owner).unique_id;
+        let lifetime = self.lifetime(owner, &unique_id);
+        let now = self.clock.unix();
+        self.state.lock().access.issue(owner, now, lifetime)
+    }
+
+    /// The public side of the key that the pool trusts.
+    fn pool_jwks(&self) -> Value {
+        json!({"keys": [self.pool_key.public()]})
     }
 
     fn validity(

@@ -58,7 +58,12 @@ impl SeenRequest {
         found.map(|(_, value)| value.as_str())
     }
 
-    fn of<B>(request: &Request<B>, clock: &Clock, pod: Option<&Pod>, scenario: Scenario) -> Self {
+    pub(super) fn of<B>(
+        request: &Request<B>,
+        clock: &Clock,
+        pod: Option<&Pod>,
+        scenario: Scenario,
+    ) -> Self {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = request.headers().iter();
         Self {
@@ -102,8 +107,19 @@ impl Google {
         fault::perform(scenario, wire, right).await
     }
 
-    /// Answers one request for the discovery document or the keys, whose address is `base`.
-    pub(crate) fn respond_public(&self, request: &Request<Incoming>, base: &str) -> Response<Body> {
+    /// Answers one request for the discovery document, the keys or an API, all at the address `base`.
+    pub(crate) async fn respond_public(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        base: String,
+    ) -> Answer {
+        match request.uri().path() {
+            JWKS_PATH | DISCOVERY_PATH => Ok(self.document(request.uri().path(), &base)),
+            _ => self.respond_apis(request, &base).await,
+        }
+    }
+
+    fn document(&self, path: &str, base: &str) -> Response<Body> {
         let Some(jwks) = self.jwks() else {
             return http::answer(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -111,21 +127,18 @@ impl Google {
                 "unavailable\n",
             );
         };
-        match request.uri().path() {
-            JWKS_PATH => http::json(StatusCode::OK, &jwks),
-            DISCOVERY_PATH => {
-                let discovery = json!({
-                    "issuer": ISSUER,
-                    "jwks_uri": format!("{base}{JWKS_PATH}"),
-                    "response_types_supported": ["id_token"],
-                    "subject_types_supported": ["public"],
-                    "id_token_signing_alg_values_supported": ["RS256"],
-                    "claims_supported": ["aud", "email", "email_verified", "exp", "iat", "iss", "sub"],
-                });
-                http::json(StatusCode::OK, &discovery)
-            }
-            _ => http::answer(StatusCode::NOT_FOUND, "text/plain", "not found\n"),
+        if path == JWKS_PATH {
+            return http::json(StatusCode::OK, &jwks);
         }
+        let discovery = json!({
+            "issuer": ISSUER,
+            "jwks_uri": format!("{base}{JWKS_PATH}"),
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "claims_supported": ["aud", "email", "email_verified", "exp", "iat", "iss", "sub"],
+        });
+        http::json(StatusCode::OK, &discovery)
     }
 
     /// The pod that calls, where pods are told apart and it is one.
@@ -203,14 +216,7 @@ impl Google {
     }
 
     fn access_token(&self, identity: &Identity) -> Response<Body> {
-        let email = metadata::email(identity);
-        let unique_id = match identity {
-            Identity::Linked(account) | Identity::Node(account) => &account.unique_id,
-            Identity::Unlinked { .. } => "",
-        };
-        let lifetime = self.lifetime(&email, unique_id);
-        let now = self.clock.unix();
-        let issued = self.state.lock().access.issue(&email, now, lifetime);
+        let issued = self.access_token_for(&metadata::principal(identity));
         let body = json!({
             "access_token": issued.token,
             "expires_in": issued.expires_in,

@@ -1,5 +1,6 @@
 //! The sandbox as its users see it: over the wire, and as a process.
 
+mod apis;
 mod caller;
 mod cluster;
 mod cni;

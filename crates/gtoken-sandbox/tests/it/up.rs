@@ -154,6 +154,40 @@ fn without_settings_a_token_becomes_credentials_and_ctrl_c_cleans_up() {
 }
 
 #[test]
+fn files_of_credentials_lead_to_tokens_that_its_role_trusts() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(&["--dir", folder.path().to_str().unwrap()]);
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(folder.path().join(name)).expect(name);
+        serde_json::from_str::<Value>(&text).unwrap_or_default()
+    };
+    let person = read("authorized-user.json");
+    let text = |name: &str| person[name].as_str().unwrap().to_owned();
+    let form = format!(
+        "grant_type=refresh_token&client_id={}&client_secret={}&refresh_token={}",
+        text("client_id"),
+        text("client_secret"),
+        text("refresh_token")
+    );
+    let reply = wire::post(&up.agent, &text("token_uri"), &[], &form).expect("an answer");
+    let answer: Value = serde_json::from_str(&reply.body).unwrap();
+    let bearer = format!("Bearer {}", answer["access_token"].as_str().unwrap());
+    let url =
+        read("impersonated-service-account.json")["service_account_impersonation_url"].clone();
+    let url = url
+        .as_str()
+        .unwrap()
+        .replace("generateAccessToken", "generateIdToken");
+    let body = format!(r#"{{"audience": "{AUDIENCE}"}}"#);
+    let headers = [("Authorization", bearer.as_str())];
+    let reply = wire::post(&up.agent, &url, &headers, &body).expect("an answer");
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_eq!(read("service-account.json")["type"], "service_account");
+    let subject = &read("external-account.json")["credential_source"]["file"];
+    assert!(Path::new(subject.as_str().unwrap()).exists());
+}
+
+#[test]
 fn a_folder_that_was_there_stays_and_sigterm_ends_as_well() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("theirs"), "").unwrap();
@@ -212,6 +246,26 @@ fn the_control_api_does_what_tests_do_by_calling() {
     let path = "/scenario?namespace=other";
     assert_eq!(up.control("PUT", path, other).status, 204);
     assert_eq!(up.token().status, 503);
+}
+
+#[test]
+fn grants_and_scenarios_of_the_apis_are_made_by_the_control_api() {
+    let up = Up::start(&[]);
+    let grant =
+        r#"{"member": "a@b.c", "role": "roles/iam.serviceAccountTokenCreator", "on": "d@e.f"}"#;
+    assert_eq!(up.control("PUT", "/grants", grant).status, 204);
+    assert_eq!(
+        up.control("PUT", "/grants", r#"{"member": "a"}"#).status,
+        400
+    );
+    assert_eq!(
+        up.control("PUT", "/scenario/apis", r#""unavailable""#)
+            .status,
+        204
+    );
+    let url = up.variables["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"].clone() + "token";
+    let reply = wire::post(&up.agent, &url, &[], "").expect("an answer");
+    assert_eq!(reply.status, 503);
 }
 
 #[test]
