@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::{AGENT, Program};
+
 /// Between the flags of `CARGO_ENCODED_RUSTFLAGS`, so that paths may hold spaces
 /// (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
 const SEPARATOR: &str = "\x1f";
@@ -21,14 +23,30 @@ pub(super) struct Places {
     pub(super) commit: String,
 }
 
+/// What makes the agent lighter still, where the linker is LLVM's, as rustc's own is on this architecture.
+///
+/// An address that is fixed needs no relocation, which would dirty 40 KB of each process and fill 100 KB of the file. The
+/// linker's script is named from the checkout, where cargo runs rustc, for its place would change the bytes.
+const LIGHT: [&str; 3] = [
+    "-Crelocation-model=static",
+    "-Clink-arg=-Wl,--no-eh-frame-hdr",
+    "-Clink-arg=-Wl,--script=xtask/src/dist/agent.ld",
+];
+
+/// The architecture for which rustc brings a linker of LLVM's.
+const WITH_LLD: &str = "x86_64";
+
 impl Places {
-    /// Flags for rustc, encoded for cargo.
-    pub(super) fn rust(&self) -> String {
+    /// Flags for rustc, encoded for cargo; for the agent, those that only a program may have that aborts on a panic.
+    pub(super) fn rust(&self, triple: &str, program: Program) -> String {
         let names = self
             .names()
             .map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()));
         let linked = "-Ctarget-feature=+crt-static".to_owned();
+        let is_light = program == AGENT && triple.starts_with(WITH_LLD);
+        let light = LIGHT.iter().filter(|_| is_light).map(ToString::to_string);
         std::iter::once(linked)
+            .chain(light)
             .chain(names)
             .collect::<Vec<_>>()
             .join(SEPARATOR)
@@ -57,6 +75,7 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dist::WEBHOOK;
 
     fn places() -> Places {
         Places {
@@ -70,7 +89,7 @@ mod tests {
 
     #[test]
     fn every_folder_of_the_machine_gets_another_name() {
-        let flags = places().rust();
+        let flags = places().rust("x86_64-unknown-linux-gnu", WEBHOOK);
         assert_eq!(
             flags.split(SEPARATOR).collect::<Vec<_>>(),
             [
@@ -81,6 +100,14 @@ mod tests {
                 "--remap-path-prefix=/home/me/my code/target=/target",
             ]
         );
+    }
+
+    #[test]
+    fn only_the_agent_goes_without_tables_for_unwinding_and_only_where_the_linker_can() {
+        let is_light = |triple, program| places().rust(triple, program).contains("agent.ld");
+        assert!(is_light("x86_64-unknown-linux-gnu", AGENT));
+        assert!(!is_light("aarch64-unknown-linux-gnu", AGENT));
+        assert!(!is_light("x86_64-unknown-linux-gnu", WEBHOOK));
     }
 
     #[test]

@@ -76,7 +76,10 @@ impl Site {
             .env("CARGO_TARGET_DIR", &self.places.target)
             .env("CARGO_INCREMENTAL", "0")
             .env("SOURCE_DATE_EPOCH", &self.date)
-            .env("CARGO_ENCODED_RUSTFLAGS", self.places.rust())
+            .env(
+                "CARGO_ENCODED_RUSTFLAGS",
+                self.places.rust(&self.triple, program),
+            )
             .env(
                 format!("CFLAGS_{}", self.triple.replace('-', "_")),
                 self.places.c(),
