@@ -16,6 +16,8 @@ pub mod flag {
     pub const AUDIENCE: &str = "audience";
     /// Where the token comes from.
     pub const SOURCE: &str = "source";
+    /// The Google service account whose tokens are asked for by IAM Credentials.
+    pub const SERVICE_ACCOUNT: &str = "service-account";
     /// The only Google service account whose tokens may be published.
     pub const EXPECT_IDENTITY: &str = "expect-identity";
     /// How long a one-shot may take.
@@ -36,6 +38,8 @@ pub struct AgentFlags {
     pub audience: Audience,
     /// Where the token comes from.
     pub source: Source,
+    /// The Google service account to get tokens of by IAM Credentials; `None` is that of the source itself.
+    pub service_account: Option<GoogleIdentity>,
     /// The only identity whose tokens may be published, where one is known.
     pub expect_identity: Option<GoogleIdentity>,
     /// How long a one-shot may take; `None` is as long as it takes.
@@ -55,14 +59,50 @@ pub enum Mode {
 /// Where the agent gets an ID token from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {
-    /// The metadata server of GKE or Compute Engine.
+    /// What Application Default Credentials find: a file of credentials, else the metadata server.
     #[default]
+    Auto,
+    /// The metadata server of GKE or Compute Engine.
     Metadata,
+    /// IAM Credentials, asked by whatever Application Default Credentials find.
+    IamCredentials,
+    /// The key of a Google service account, in a file.
+    ServiceAccountKey,
+    /// Other credentials that impersonate a Google service account, in a file.
+    Impersonation,
+    /// A workload identity outside of Google that impersonates a Google service account, in a file.
+    ExternalAccount,
+}
+
+impl Source {
+    /// All of them, as the reference lists them.
+    pub const ALL: [Self; 6] = [
+        Self::Auto,
+        Self::Metadata,
+        Self::IamCredentials,
+        Self::ServiceAccountKey,
+        Self::Impersonation,
+        Self::ExternalAccount,
+    ];
+
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Metadata => "metadata",
+            Self::IamCredentials => "iam-credentials",
+            Self::ServiceAccountKey => "service-account-key",
+            Self::Impersonation => "impersonation",
+            Self::ExternalAccount => "external-account",
+        }
+    }
 }
 
 /// The text names no [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sources are: metadata")]
+#[error(
+    "the sources are auto, metadata, iam-credentials, service-account-key, impersonation and external-account"
+)]
 pub struct UnknownSource;
 
 impl Default for AgentFlags {
@@ -72,6 +112,7 @@ impl Default for AgentFlags {
             file: None,
             audience: Audience::default(),
             source: Source::default(),
+            service_account: None,
             expect_identity: None,
             timeout: Some(DEFAULT_TIMEOUT),
         }
@@ -95,6 +136,9 @@ impl AgentFlags {
         }
         push(flag::AUDIENCE, &self.audience);
         push(flag::SOURCE, &self.source);
+        if let Some(account) = &self.service_account {
+            push(flag::SERVICE_ACCOUNT, account);
+        }
         if let Some(identity) = &self.expect_identity {
             push(flag::EXPECT_IDENTITY, identity);
         }
@@ -110,9 +154,7 @@ impl AgentFlags {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Metadata => "metadata",
-        })
+        f.write_str(self.as_str())
     }
 }
 
@@ -120,10 +162,8 @@ impl FromStr for Source {
     type Err = UnknownSource;
 
     fn from_str(text: &str) -> Result<Self, UnknownSource> {
-        match text {
-            "metadata" => Ok(Self::Metadata),
-            _ => Err(UnknownSource),
-        }
+        let named = |source: &Self| source.as_str() == text;
+        Self::ALL.into_iter().find(named).ok_or(UnknownSource)
     }
 }
 
@@ -136,6 +176,8 @@ mod tests {
         let flags = AgentFlags {
             mode: Mode::OneShot,
             file: Some("/var/run/secrets/aws/token/gtoken".to_owned()),
+            source: Source::IamCredentials,
+            service_account: Some("writer@project.iam.gserviceaccount.com".parse().unwrap()),
             expect_identity: Some("reader@project.iam.gserviceaccount.com".parse().unwrap()),
             timeout: None,
             ..AgentFlags::default()
@@ -146,10 +188,20 @@ mod tests {
                 "--refresh=false",
                 "--file=/var/run/secrets/aws/token/gtoken",
                 "--audience=gtoken/sts/assume-role-with-web-identity",
-                "--source=metadata",
+                "--source=iam-credentials",
+                "--service-account=writer@project.iam.gserviceaccount.com",
                 "--expect-identity=reader@project.iam.gserviceaccount.com",
                 "--timeout=0",
             ]
         );
+    }
+
+    #[test]
+    fn every_source_has_a_name_and_the_refusal_of_others_lists_them() {
+        for source in Source::ALL {
+            assert_eq!(source.to_string().parse(), Ok(source));
+            assert!(UnknownSource.to_string().contains(source.as_str()));
+        }
+        assert_eq!("Metadata".parse::<Source>(), Err(UnknownSource));
     }
 }

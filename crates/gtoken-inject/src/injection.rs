@@ -1,6 +1,6 @@
 //! What is added to one pod, and the patch that adds it.
 
-use gtoken_contract::{AGENT_COMMAND, AgentFlags, Mode, env};
+use gtoken_contract::{AGENT_COMMAND, AgentFlags, Mode, Source, env};
 use serde_json::{Value, json};
 
 use crate::annotation::{GENERATE_CONTAINER, UPDATE_CONTAINER};
@@ -203,6 +203,8 @@ fn agent(name: &str, mode: Mode, pod: &Pod<'_>, binding: &Binding, settings: &Se
         mode,
         file: Some(settings.token_path()),
         audience: settings.audience.clone(),
+        // Whatever else lies in the image or the node's environment, a pod is its own identity.
+        source: Source::Metadata,
         expect_identity: binding.google_identity.clone(),
         // No application starts before its token, so the gate waits for whatever passes by itself.
         timeout: if mode == Mode::OneShot {

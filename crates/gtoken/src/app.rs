@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use gtoken_contract::{AgentFlags, Mode};
+use gtoken_contract::{AgentFlags, Mode, Source};
 
 use crate::agent::{Agent, GaveUp};
 use crate::cli::{self, CheckFlags, Command, InspectFlags, Outside, Subcommand};
@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::health::HealthAddress;
 use crate::log::{Format, Level, Line};
 use crate::schedule::Jitter;
-use crate::source::{MetadataServer, Retry};
+use crate::source::{AnySource, MetadataServer, Retry, apart};
 use crate::vitals::Vitals;
 use crate::{check, health, inspect, log, signals};
 
@@ -35,7 +35,11 @@ const TERMINATION_MESSAGE: &str = "/dev/termination-log";
 
 /// Runs the agent to its end.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    if args.get(1).is_some_and(|word| word == apart::CHILD) {
+        args.remove(1);
+        return answer_apart(args);
+    }
     let subcommand = args.get(1).and_then(|word| Subcommand::named(word));
     let (log, (code, reason)) = match cli::parse(args) {
         Ok(Command::Help) => return print(cli::HELP),
@@ -58,6 +62,19 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         leave_last_words(Path::new(TERMINATION_MESSAGE), &reason);
     }
     ExitCode::from(code)
+}
+
+/// Is the child that asks Google's APIs; its flags were rendered by the agent.
+fn answer_apart(args: Vec<OsString>) -> ExitCode {
+    let Ok(Command::Run(flags, _)) = cli::parse(args) else {
+        return ExitCode::from(USAGE);
+    };
+    let Ok(config) = Config::new(flags, variable) else {
+        return ExitCode::from(USAGE);
+    };
+    let (code, answer) = apart::answer(config);
+    print(&answer);
+    code
 }
 
 fn check(flags: CheckFlags) -> ExitCode {
@@ -96,8 +113,15 @@ fn run(flags: AgentFlags, outside: Outside) -> Result<(), (u8, String)> {
         Mode::Refresh => 0,
     })
     .map_err(|error| (TRY_AGAIN, format!("cannot listen for signals: {error}")))?;
+    let metadata = MetadataServer::new(config.metadata_host);
+    let is_auto = config.google.source == Source::Auto;
+    let source = AnySource::choose(config.google, metadata);
+    if is_auto {
+        let said = format!("the source is {}", source.describe());
+        log::say(outside.log, &Line::new(Level::Info, said));
+    }
     let mut agent = Agent::new(
-        MetadataServer::new(config.metadata_host),
+        source,
         config.sink,
         SystemClock::start(),
         |line: &Line| log::say(outside.log, line),

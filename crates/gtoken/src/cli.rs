@@ -56,11 +56,12 @@ pub const VERSION: &str = concat!("gtoken ", env!("CARGO_PKG_VERSION"), "\n");
 pub const HELP: &str = include_str!("cli/help.txt");
 
 /// The flags that a mistyped one may have meant.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     flag::REFRESH,
     flag::FILE,
     flag::AUDIENCE,
     flag::SOURCE,
+    flag::SERVICE_ACCOUNT,
     flag::EXPECT_IDENTITY,
     flag::TIMEOUT,
     HEALTH_ADDRESS,
@@ -211,6 +212,10 @@ fn set(
             flags.audience = from_str(flag::AUDIENCE, &value(flag::AUDIENCE, attached)?)?;
         }
         flag::SOURCE => flags.source = from_str(flag::SOURCE, &value(flag::SOURCE, attached)?)?,
+        flag::SERVICE_ACCOUNT => {
+            let value = value(flag::SERVICE_ACCOUNT, attached)?;
+            flags.service_account = Some(from_str(flag::SERVICE_ACCOUNT, &value)?);
+        }
         flag::EXPECT_IDENTITY => {
             let value = value(flag::EXPECT_IDENTITY, attached)?;
             flags.expect_identity = Some(from_str(flag::EXPECT_IDENTITY, &value)?);

@@ -3,17 +3,22 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use gtoken_contract::{AgentFlags, Mode, Source, flag};
+use gtoken_contract::{AgentFlags, GoogleIdentity, Mode, Source, flag};
 
+use crate::credentials::{Files, HttpsUrl, InvalidUrl};
 use crate::excerpt::excerpt;
 use crate::sink::{NotAFileName, Sink, TokenFile};
 use crate::token::Expectation;
 
 /// Names the metadata server, as Google's own libraries read it.
 pub const METADATA_HOST: &str = "GCE_METADATA_HOST";
+
+/// Names another server of IAM Credentials, as gcloud reads it: a private endpoint, or one for trying things out.
+pub const IAM_ENDPOINT: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS";
 
 /// Everything that a run depends on.
 #[derive(Debug)]
@@ -26,8 +31,27 @@ pub struct Config {
     pub sink: Sink,
     /// How long a one-shot may take; `None` is as long as it takes.
     pub timeout: Option<Duration>,
-    /// Who is asked for the token.
+    /// The metadata server.
     pub metadata_host: MetadataHost,
+    /// Where else a token may come from.
+    pub google: GoogleSettings,
+}
+
+/// What the sources beside the metadata server depend on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoogleSettings {
+    /// The source that was asked for.
+    pub source: Source,
+    /// The account to get tokens of by IAM Credentials, where it is not that of the credentials.
+    pub service_account: Option<GoogleIdentity>,
+    /// Where credentials may be.
+    pub files: Files,
+    /// A file with the authorities to trust instead of those that are compiled in.
+    pub authorities: Option<PathBuf>,
+    /// The server of IAM Credentials.
+    pub iam: HttpsUrl,
+    /// Whether a program may be run for a subject token.
+    pub may_run_programs: bool,
 }
 
 impl Config {
@@ -40,10 +64,12 @@ impl Config {
             mode,
             file,
             audience,
-            source: Source::Metadata,
+            source,
+            service_account,
             expect_identity,
             timeout,
         } = flags;
+        check_account(source, service_account.as_ref())?;
         let sink = match file {
             Some(path) => Sink::File(TokenFile::at(&path).map_err(|reason| {
                 let value = excerpt(path.as_bytes());
@@ -51,10 +77,11 @@ impl Config {
             })?),
             None => Sink::stdout(),
         };
-        let metadata_host = match variable(METADATA_HOST) {
-            // Google's libraries take an empty variable for none.
-            Some(value) if !value.is_empty() => parse_host(&value)?,
-            _ => MetadataHost::default(),
+        // Google's libraries take an empty variable for none.
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let metadata_host = match set(METADATA_HOST) {
+            Some(value) => parse_host(&value)?,
+            None => MetadataHost::default(),
         };
         let expectation = Expectation {
             audience,
@@ -66,8 +93,38 @@ impl Config {
             sink,
             timeout,
             metadata_host,
+            google: GoogleSettings {
+                source,
+                service_account,
+                files: Files::new(&variable),
+                authorities: set("SSL_CERT_FILE").map(PathBuf::from),
+                iam: iam(set(IAM_ENDPOINT))?,
+                may_run_programs: set("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES")
+                    .is_some_and(|value| value == "1"),
+            },
         })
     }
+}
+
+/// An account beside the source's own is for IAM Credentials alone, which in turn knows no other.
+fn check_account(source: Source, account: Option<&GoogleIdentity>) -> Result<(), InvalidConfig> {
+    match (source, account) {
+        (Source::IamCredentials, None) => Err(InvalidConfig::NoAccount),
+        (Source::Auto | Source::IamCredentials, _) | (_, None) => Ok(()),
+        (_, Some(_)) => Err(InvalidConfig::AccountOfNoUse { asked: source }),
+    }
+}
+
+fn iam(endpoint: Option<OsString>) -> Result<HttpsUrl, InvalidConfig> {
+    let endpoint = endpoint.unwrap_or_else(|| "https://iamcredentials.googleapis.com".into());
+    let parsed = endpoint
+        .to_str()
+        .ok_or(InvalidUrl::NoUrl)
+        .and_then(str::parse);
+    parsed.map_err(|reason| InvalidConfig::Endpoint {
+        value: excerpt(endpoint.as_encoded_bytes()),
+        reason,
+    })
 }
 
 fn parse_host(value: &OsString) -> Result<MetadataHost, InvalidConfig> {
@@ -137,6 +194,29 @@ pub struct InvalidHost;
 /// Which setting cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidConfig {
+    /// The source has an account of its own.
+    #[error(
+        "--{} goes with --source=auto and --source=iam-credentials, and --source={asked} has an account of its own",
+        flag::SERVICE_ACCOUNT
+    )]
+    AccountOfNoUse {
+        /// The source.
+        asked: Source,
+    },
+    /// The environment names no server of IAM Credentials.
+    #[error("the environment's {IAM_ENDPOINT} `{value}` {reason}")]
+    Endpoint {
+        /// The variable's value, as far as it may be shown.
+        value: String,
+        /// What is wrong with it.
+        reason: InvalidUrl,
+    },
+    /// The source needs an account.
+    #[error(
+        "--source=iam-credentials needs the account to get tokens of, by --{}=EMAIL",
+        flag::SERVICE_ACCOUNT
+    )]
+    NoAccount,
     /// The token file's path names no file.
     #[error("--{} `{value}` cannot be used: {reason}", flag::FILE)]
     File {
@@ -161,8 +241,7 @@ mod tests {
 
     fn host_from(value: Option<&str>) -> Result<String, InvalidConfig> {
         Config::new(AgentFlags::default(), |name| {
-            assert_eq!(name, METADATA_HOST);
-            value.map(OsString::from)
+            value.filter(|_| name == METADATA_HOST).map(OsString::from)
         })
         .map(|config| config.metadata_host.to_string())
     }
@@ -210,6 +289,57 @@ mod tests {
             let error = host_from(Some(host)).unwrap_err();
             assert!(matches!(error, InvalidConfig::Host { .. }), "{host:?}");
             assert!(error.to_string().contains(METADATA_HOST), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_account_goes_with_iam_credentials_and_only_there() {
+        let with = |source, account: Option<&str>| {
+            let flags = AgentFlags {
+                source,
+                service_account: account.map(|email| email.parse().unwrap()),
+                ..AgentFlags::default()
+            };
+            Config::new(flags, |_| None).map(|_| ())
+        };
+        for source in Source::ALL {
+            let some = with(source, Some("a@b.iam.gserviceaccount.com"));
+            let none = with(source, None);
+            match source {
+                Source::Auto => assert_eq!((some, none), (Ok(()), Ok(()))),
+                Source::IamCredentials => {
+                    assert_eq!((some, none), (Ok(()), Err(InvalidConfig::NoAccount)));
+                }
+                _ => {
+                    let refused = Err(InvalidConfig::AccountOfNoUse { asked: source });
+                    assert_eq!((some, none), (refused, Ok(())));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_server_of_iam_credentials_can_be_another_with_tls() {
+        let iam = |value: &str| {
+            let config = Config::new(AgentFlags::default(), |name| {
+                (name == IAM_ENDPOINT).then(|| value.into())
+            });
+            config.map(|config| config.google.iam.to_string())
+        };
+        let usual = "https://iamcredentials.googleapis.com";
+        assert_eq!(iam(""), Ok(usual.to_owned()));
+        assert_eq!(
+            iam("https://private:8443/"),
+            Ok("https://private:8443/".to_owned())
+        );
+        for value in [
+            "http://private",
+            "private",
+            "https://",
+            "https://user@private",
+        ] {
+            let error = iam(value).unwrap_err().to_string();
+            assert!(error.contains(IAM_ENDPOINT), "{error}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! The agent: gets a Google ID token for the pod it runs in and keeps a token file fresh.
 //!
 //! It runs in every injected pod, so its tree of dependencies is small and it has one thread, but for the look-up of a host by name
-//! and for [`health`], where that is asked for.
+//! and for [`health`], where that is asked for;
+//! what needs TLS happens in a child process ([`source::apart`]).
 //! The way of a token: [`source`] fetches it, [`token`] checks it, [`agent`] decides whether it is
 //! newer, [`sink`] publishes it, [`schedule`] says when to ask again, and `reckoning` what time it is.
 
@@ -11,17 +12,21 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod credentials;
 pub mod excerpt;
 pub mod health;
+pub mod https;
 pub mod inspect;
 pub mod log;
 pub mod reader;
 mod reckoning;
+mod resolver;
 pub mod schedule;
 pub mod signals;
 pub mod sink;
 pub mod source;
 pub mod timestamp;
+mod tls;
 pub mod token;
 mod trouble;
 pub mod vitals;

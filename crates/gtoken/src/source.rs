@@ -1,13 +1,23 @@
 //! Where an ID token comes from, and what a failure to get one means.
 
+pub mod apart;
 mod beside;
+mod choice;
+mod google;
 mod metadata;
 mod refusal;
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
+pub use apart::Apart;
+pub use choice::AnySource;
+pub use google::{CredentialsError, GoogleApis};
 pub use metadata::MetadataServer;
+use serde_json::Value;
 
+use crate::credentials::Secret;
+use crate::https::InvalidAuthorities;
 use crate::token::{Expectation, IdToken, InvalidToken};
 
 /// Something that gives ID tokens.
@@ -32,38 +42,83 @@ pub enum Retry {
     Transient,
 }
 
+/// What is asked for, in messages.
+const AN_ACCESS_TOKEN: &str = "an access token";
+const AN_ID_TOKEN: &str = "an ID token";
+const A_SUBJECT_TOKEN: &str = "a subject token";
+
 /// Why an attempt brought no token: what was asked, what came, whose fault it is and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
+    /// The file of trusted authorities cannot be used.
+    #[error(transparent)]
+    Authorities(#[from] InvalidAuthorities),
+    /// The credentials at hand cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// An answer came that is not of the form of one.
+    #[error(
+        "{server} was asked for {wanted}, and there is none in its answer, which begins: {said}"
+    )]
+    Malformed {
+        /// Who was asked.
+        server: String,
+        /// For what.
+        wanted: &'static str,
+        /// The beginning of the answer.
+        said: String,
+    },
     /// An answer came, and there is no token in it to publish.
-    #[error("the metadata server at {host} was asked for an ID token: {reason}{}", led_by("; ", .hint))]
+    #[error("{server} was asked for {AN_ID_TOKEN}: {reason}{}", led_by("; ", .hint))]
     NotUsable {
         /// Who was asked.
-        host: String,
+        server: String,
         /// What is wrong with the answer.
         reason: InvalidToken,
         /// What to do about it, with the beginning of the answer.
         hint: String,
     },
     /// An answer came that is a refusal.
-    #[error("the metadata server at {host} was asked for an ID token and answered {status}{}; {advice}", led_by(": ", .said))]
+    #[error("{server} was asked for {wanted} and answered {status}{}; {advice}", led_by(": ", .said))]
     Refused {
         /// Who was asked.
-        host: String,
+        server: String,
+        /// For what.
+        wanted: &'static str,
         /// The HTTP status.
         status: u16,
         /// The beginning of the answer.
         said: String,
         /// What to do about it.
-        advice: &'static str,
+        advice: Cow<'static, str>,
         /// The pause that it asked for.
         retry_after: Option<Duration>,
     },
     /// No answer came.
-    #[error("the metadata server at {host} gave no ID token: {reason}")]
+    #[error("{server} gave no {}: {reason}", without_article(.wanted))]
     Unreachable {
         /// Who was asked.
-        host: String,
+        server: String,
+        /// For what.
+        wanted: &'static str,
+        /// What failed, and what may be behind it.
+        reason: String,
+    },
+    /// What another process of ours, which asked for us, has of these errors.
+    #[error("{said}")]
+    Relayed {
+        /// The error in words.
+        said: String,
+        /// Whether to go on without a person.
+        retry: Retry,
+    },
+    /// Somebody answered who cannot prove to be the right server.
+    #[error("{server} gave no {}: {reason}", without_article(.wanted))]
+    Untrusted {
+        /// Who was asked.
+        server: String,
+        /// For what.
+        wanted: &'static str,
         /// What failed, and what may be behind it.
         reason: String,
     },
@@ -75,7 +130,12 @@ impl SourceError {
         match self {
             Self::Unreachable { .. } => Retry::Transient,
             Self::NotUsable { reason, .. } if reason.is_about_time() => Retry::Transient,
-            Self::NotUsable { .. } => Retry::NeedsPerson,
+            Self::Credentials(error) => error.retry(),
+            Self::Relayed { retry, .. } => *retry,
+            Self::Authorities(_)
+            | Self::Malformed { .. }
+            | Self::NotUsable { .. }
+            | Self::Untrusted { .. } => Retry::NeedsPerson,
             Self::Refused { status, .. } => refusal::retry(*status),
         }
     }
@@ -84,7 +144,7 @@ impl SourceError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
-            Self::NotUsable { .. } | Self::Unreachable { .. } => None,
+            _ => None,
         }
     }
 
@@ -92,6 +152,19 @@ impl SourceError {
     pub fn is_about_time(&self) -> bool {
         matches!(self, Self::NotUsable { reason, .. } if reason.is_about_time())
     }
+}
+
+/// The access token in the field of an answer in JSON.
+fn access_token(body: &[u8], field: &str) -> Option<Secret> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let token = answer.get(field)?.as_str()?;
+    // What has other characters would be no header.
+    let is_plain = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+    is_plain.then(|| Secret::new(token))
+}
+
+fn without_article(wanted: &str) -> &str {
+    wanted.split_once(' ').map_or(wanted, |(_, name)| name)
 }
 
 /// Nothing when there is nothing to say.

@@ -1,6 +1,6 @@
 //! What holds for every pod, whatever fields some Kubernetes to come gives it.
 
-use gtoken_contract::{AgentFlags, Mode};
+use gtoken_contract::{AgentFlags, Mode, Source};
 use gtoken_inject::{
     Binding, Review, ServerVersion, Settings, SidecarMode, Subject, Unbound, decide,
 };
@@ -101,6 +101,7 @@ proptest! {
             mode: Mode::OneShot,
             file: Some(settings.token_path()),
             audience: settings.audience.clone(),
+            source: Source::Metadata,
             expect_identity: binding().google_identity,
             timeout: None,
             ..AgentFlags::default()

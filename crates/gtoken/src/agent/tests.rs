@@ -33,7 +33,7 @@ impl<F: Fn(u64, SystemTime) -> Result<String, SourceError>> Source for Scripted<
         expectation
             .check(text.clone(), now)
             .map_err(|reason| SourceError::NotUsable {
-                host: "169.254.169.254".to_owned(),
+                server: "the metadata server at 169.254.169.254".to_owned(),
                 reason,
                 hint: crate::excerpt::excerpt(text.as_bytes()),
             })
@@ -46,17 +46,19 @@ fn scripted<F: Fn(u64, SystemTime) -> Result<String, SourceError>>(script: F) ->
 
 fn away() -> SourceError {
     SourceError::Unreachable {
-        host: "169.254.169.254".to_owned(),
+        server: "the metadata server at 169.254.169.254".to_owned(),
+        wanted: "an ID token",
         reason: "connection refused".to_owned(),
     }
 }
 
 fn refused(status: u16) -> SourceError {
     SourceError::Refused {
-        host: "169.254.169.254".to_owned(),
+        server: "the metadata server at 169.254.169.254".to_owned(),
+        wanted: "an ID token",
         status,
         said: "words".to_owned(),
-        advice: "do something",
+        advice: "do something".into(),
         retry_after: None,
     }
 }

@@ -161,7 +161,11 @@ fn a_bad_value_is_named_with_its_flag_and_the_reason() {
         ),
         (
             "--source=vault",
-            "--source `vault` cannot be used: the sources are: metadata",
+            "--source `vault` cannot be used: the sources are auto, metadata",
+        ),
+        (
+            "--service-account=reader",
+            "--service-account `reader` cannot be used: a Google",
         ),
         (
             "--expect-identity=reader",
@@ -202,24 +206,31 @@ fn bytes_that_are_not_utf8_are_named() {
 fn any_flags() -> impl Strategy<Value = AgentFlags> {
     let mode = prop_oneof![Just(Mode::OneShot), Just(Mode::Refresh)];
     let audience = "[^\\p{Cc}]{1,80}".prop_map(|text| text.parse().unwrap());
-    let identity = "[a-z0-9-]{1,30}@[a-z0-9-]{1,30}\\.iam\\.gserviceaccount\\.com"
-        .prop_map(|text| text.parse().unwrap());
+    let identity = || {
+        "[a-z0-9-]{1,30}@[a-z0-9-]{1,30}\\.iam\\.gserviceaccount\\.com"
+            .prop_map(|text| text.parse().unwrap())
+    };
     let timeout = (1..u64::from(u32::MAX)).prop_map(Duration::from_millis);
     (
         mode,
         prop::option::of("[^\0]{1,40}"),
         audience,
-        prop::option::of(identity),
+        prop::sample::select(Source::ALL.to_vec()),
+        prop::option::of(identity()),
+        prop::option::of(identity()),
         prop::option::of(timeout),
     )
         .prop_map(
-            |(mode, file, audience, expect_identity, timeout)| AgentFlags {
-                mode,
-                file,
-                audience,
-                source: Source::Metadata,
-                expect_identity,
-                timeout,
+            |(mode, file, audience, source, service_account, expect_identity, timeout)| {
+                AgentFlags {
+                    mode,
+                    file,
+                    audience,
+                    source,
+                    service_account,
+                    expect_identity,
+                    timeout,
+                }
             },
         )
 }

@@ -4,28 +4,30 @@
 //! (<https://cloud.google.com/compute/docs/instances/verifying-instance-identity>).
 
 use std::io::{ErrorKind, Read as _};
-use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use gtoken_contract::{Audience, duration};
-use ureq::config::Config;
+use ureq::http::StatusCode;
 use ureq::http::header::RETRY_AFTER;
-use ureq::http::{StatusCode, Uri};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::TcpConnector;
 use ureq::{Agent, Error, Timeout};
 
 use super::beside::{QUICK, first_answer};
-use super::{Source, SourceError, refusal};
+use super::{AN_ACCESS_TOKEN, AN_ID_TOKEN, Source, SourceError, access_token, refusal};
 use crate::config::MetadataHost;
+use crate::credentials::Secret;
 use crate::excerpt::excerpt;
+use crate::resolver::NoThreadForAddresses;
 use crate::token::{Expectation, IdToken, InvalidToken, MAX_BYTES};
 
 /// A server on the same node accepts a connection at once or is not there.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
-/// The identity endpoint of the pod's account.
-const PATH: &str = "/computeMetadata/v1/instance/service-accounts/default/identity";
+/// The head of an answer has fewer bytes; a larger buffer would stay with the process as memory that was used once.
+const MAX_HEAD: usize = 4096;
+
+/// The pod's account.
+const PATH: &str = "/computeMetadata/v1/instance/service-accounts/default";
 
 /// A client of the metadata server.
 #[derive(Clone, Debug)]
@@ -52,22 +54,76 @@ impl MetadataServer {
             .user_agent(concat!("gtoken/", env!("CARGO_PKG_VERSION")))
             // Nothing is kept between attempts that are most of an hour apart.
             .max_idle_connections(0)
-            .input_buffer_size(MAX_BYTES)
-            .output_buffer_size(4096)
-            .max_response_header_size(MAX_BYTES)
+            .input_buffer_size(MAX_HEAD)
+            .output_buffer_size(2048)
+            // One that fills the buffer is seen to be too long.
+            .max_response_header_size(MAX_HEAD - 1)
             .build();
         let http = Agent::with_parts(
             config,
-            DefaultConnector::new(),
+            // Without TLS, whatever else the program is linked with (ARCHITECTURE, invariant 2).
+            TcpConnector::default(),
             NoThreadForAddresses::default(),
         );
         Self { host, http }
     }
 
+    /// Gets an access token of the pod's account, to ask an API of Google with.
+    pub fn access_token(&self, within: Duration) -> Result<Secret, SourceError> {
+        let body = self.fetch(AN_ACCESS_TOKEN, "token", None, within)?;
+        let token = access_token(&body, "access_token");
+        token.ok_or_else(|| SourceError::Malformed {
+            server: self.name(),
+            wanted: AN_ACCESS_TOKEN,
+            said: excerpt(&body),
+        })
+    }
+
+    /// The server in words.
+    pub fn name(&self) -> String {
+        format!("the metadata server at {}", self.host)
+    }
+
+    /// What the server has of the pod's account by this name.
+    fn fetch(
+        &self,
+        wanted: &'static str,
+        name: &'static str,
+        audience: Option<&Audience>,
+        within: Duration,
+    ) -> Result<Vec<u8>, SourceError> {
+        let answer = self.ask(name, audience, within);
+        let Answer {
+            status,
+            retry_after,
+            body,
+        } = answer.map_err(|error| SourceError::Unreachable {
+            server: self.name(),
+            wanted,
+            reason: describe(&error, &self.host, connect_limit(within)),
+        })?;
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        Err(SourceError::Refused {
+            server: self.name(),
+            wanted,
+            status: status.as_u16(),
+            said: excerpt(&body),
+            advice: refusal::advice(status.as_u16(), &body).into(),
+            retry_after,
+        })
+    }
+
     /// Asks, and asks again beside a request that takes long.
-    fn ask(&self, audience: &Audience, within: Duration) -> Result<Answer, Error> {
-        let (server, audience) = (self.clone(), audience.clone());
-        let ask = move |within| match server.get(&audience, within) {
+    fn ask(
+        &self,
+        name: &'static str,
+        audience: Option<&Audience>,
+        within: Duration,
+    ) -> Result<Answer, Error> {
+        let (server, audience) = (self.clone(), audience.cloned());
+        let ask = move |within| match server.get(name, audience.as_ref(), within) {
             // Where there is no connection the reason is another than a slow answer.
             Err(Error::Timeout(reason))
                 if !matches!(reason, Timeout::Resolve | Timeout::Connect) =>
@@ -79,11 +135,17 @@ impl MetadataServer {
         first_answer(within, QUICK, ask).unwrap_or(Err(Error::Timeout(Timeout::Global)))
     }
 
-    fn get(&self, audience: &Audience, within: Duration) -> Result<Answer, Error> {
+    fn get(
+        &self,
+        name: &str,
+        audience: Option<&Audience>,
+        within: Duration,
+    ) -> Result<Answer, Error> {
+        let audience = audience.map(|audience| ("audience", audience.as_str()));
         let request = self
             .http
-            .get(format!("http://{}{PATH}", self.host))
-            .query("audience", audience.as_str())
+            .get(format!("http://{}{PATH}/{name}", self.host))
+            .query_pairs(audience)
             .header("Metadata-Flavor", "Google")
             .config()
             .timeout_global(Some(within))
@@ -113,13 +175,6 @@ impl MetadataServer {
         }
     }
 
-    fn unreachable(&self, error: &Error, within: Duration) -> SourceError {
-        SourceError::Unreachable {
-            host: self.host.to_string(),
-            reason: describe(error, &self.host, connect_limit(within)),
-        }
-    }
-
     fn not_usable(&self, reason: InvalidToken, body: &[u8]) -> SourceError {
         let advice = refusal::advice_on_success(body);
         // What is a token of the wrong kind is described by its claims alone.
@@ -131,7 +186,7 @@ impl MetadataServer {
             _ => String::new(),
         };
         SourceError::NotUsable {
-            host: self.host.to_string(),
+            server: self.name(),
             reason,
             hint,
         }
@@ -145,22 +200,8 @@ impl Source for MetadataServer {
         now: SystemTime,
         within: Duration,
     ) -> Result<IdToken, SourceError> {
-        let Answer {
-            status,
-            retry_after,
-            body,
-        } = self
-            .ask(&expectation.audience, within)
-            .map_err(|error| self.unreachable(&error, within))?;
-        if status != StatusCode::OK {
-            return Err(SourceError::Refused {
-                host: self.host.to_string(),
-                status: status.as_u16(),
-                said: excerpt(&body),
-                advice: refusal::advice(status.as_u16(), &body),
-                retry_after,
-            });
-        }
+        let audience = Some(&expectation.audience);
+        let body = self.fetch(AN_ID_TOKEN, "identity", audience, within)?;
         match String::from_utf8(body) {
             Ok(text) => expectation
                 .check(text.clone(), now)
@@ -213,36 +254,6 @@ fn describe(error: &Error, host: &MetadataHost, connect_limit: Duration) -> Stri
             "what came is no HTTP answer ({}): something else listens at this address",
             excerpt(other.to_string().as_bytes())
         ),
-    }
-}
-
-/// Looks names up as ureq does; addresses, the common case, without the thread that ureq starts for a time limit.
-#[derive(Debug, Default)]
-struct NoThreadForAddresses(DefaultResolver);
-
-impl Resolver for NoThreadForAddresses {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
-        let host = uri.host().unwrap_or_default();
-        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            Ok(address) => {
-                let mut addresses = self.empty();
-                addresses.push(SocketAddr::new(address, uri.port_u16().unwrap_or(80)));
-                Ok(addresses)
-            }
-            Err(_) => self
-                .0
-                .resolve(uri, config, timeout)
-                .map_err(|error| match error {
-                    // A name server's answer is no failure of the connection.
-                    Error::Io(_) => Error::HostNotFound,
-                    other => other,
-                }),
-        }
     }
 }
 

@@ -22,12 +22,16 @@ pub(crate) fn sandbox_with_life(seconds: u64) -> Sandbox {
     .unwrap()
 }
 
-/// The agent's command, in an environment that holds nothing but the metadata server.
+/// The agent's command as the webhook renders it, in an environment that holds nothing but the metadata server.
 ///
 /// `GTOKEN_BINARY` names another binary than the one that cargo built for the tests: the one that is shipped, say.
 pub(crate) fn gtoken(metadata: SocketAddr, args: &[&str]) -> Command {
     let binary = std::env::var_os("GTOKEN_BINARY");
     let mut command = Command::new(binary.unwrap_or(env!("CARGO_BIN_EXE_gtoken").into()));
+    // A subcommand has no source, and comes first.
+    if args.first().is_none_or(|first| first.starts_with("--")) {
+        command.arg("--source=metadata");
+    }
     command
         .args(args)
         .env_clear()

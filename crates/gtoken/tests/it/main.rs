@@ -3,6 +3,7 @@
 //! What needs no process, socket or file belongs into the unit tests, where hours pass at once.
 
 mod agent;
+mod cloud;
 mod command_line;
 mod corpus;
 mod faults;
@@ -12,7 +13,9 @@ mod kills;
 mod looking;
 mod outages;
 mod refreshing;
+mod refusals;
 mod signals;
+mod sources;
 mod token;
 mod waiting;
 mod witness;

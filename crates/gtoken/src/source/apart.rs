@@ -1,0 +1,192 @@
+//! Google's APIs asked by a child process, for what TLS takes of memory would stay: 80 KB, and half a megabyte where
+//! `SSL_CERT_FILE` names all authorities of a system.
+
+use std::io::{self, Read as _};
+use std::process::{self, Command, ExitCode, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use gtoken_contract::{AgentFlags, Audience, Mode};
+
+use super::google::Given;
+use super::{AN_ID_TOKEN, GoogleApis, MetadataServer, Retry, Source, SourceError};
+use crate::config::Config;
+use crate::credentials::Secret;
+use crate::token::{Expectation, IdToken, MAX_BYTES};
+
+/// The first argument of the child. It is no one's to type, so no help names it.
+pub const CHILD: &str = "ask-google-for-an-agent";
+
+/// This very program, also where its file was replaced meanwhile.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// How the child ends.
+const GIVEN: u8 = 0;
+const PASSES: u8 = 75;
+const NEEDS_PERSON: u8 = 78;
+
+/// How long past its time the child lives at most.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Google's APIs, asked apart.
+#[derive(Debug)]
+pub struct Apart(pub(super) GoogleApis);
+
+impl Source for Apart {
+    fn id_token(
+        &self,
+        expectation: &Expectation,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<IdToken, SourceError> {
+        let (server, token) = match self.ask(&expectation.audience, within) {
+            Ok((status, answer)) => read(status, &answer)?,
+            // Where there are no more processes to be had, memory is the smaller worry.
+            Err(_) => self.0.fetch(&expectation.audience, now, within)?,
+        };
+        let checked = expectation.check(token.expose().to_owned(), now);
+        checked.map_err(|reason| SourceError::NotUsable {
+            server,
+            reason,
+            hint: String::new(),
+        })
+    }
+}
+
+impl Apart {
+    fn ask(&self, audience: &Audience, within: Duration) -> io::Result<(ExitStatus, String)> {
+        let mut child = Command::new(PROGRAM)
+            .arg(CHILD)
+            .args(self.flags(audience, within).to_args())
+            // It ends when this closes, at the latest with this process.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut answer = String::new();
+        let limit = u64::try_from(2 * MAX_BYTES).unwrap_or(u64::MAX);
+        let read = child
+            .stdout
+            .take()
+            .map(|pipe| pipe.take(limit).read_to_string(&mut answer));
+        let status = child.wait()?;
+        read.transpose()?;
+        Ok((status, answer))
+    }
+
+    /// What the child needs to know beside the environment, which it has too.
+    fn flags(&self, audience: &Audience, within: Duration) -> AgentFlags {
+        let (source, service_account) = self.0.asked();
+        let millis = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        AgentFlags {
+            mode: Mode::OneShot,
+            audience: audience.clone(),
+            source,
+            service_account,
+            // Parts of a millisecond have no notation.
+            timeout: Some(Duration::from_millis(millis.max(1))),
+            ..AgentFlags::default()
+        }
+    }
+}
+
+/// What the child said: the server and the token in two lines, or why there is none.
+fn read(status: ExitStatus, answer: &str) -> Result<Given, SourceError> {
+    let relayed = |retry, said: &str| SourceError::Relayed {
+        said: said.to_owned(),
+        retry,
+    };
+    match (
+        status.code().and_then(|code| u8::try_from(code).ok()),
+        answer.split_once('\n'),
+    ) {
+        (Some(GIVEN), Some((server, token))) => Ok((server.to_owned(), Secret::new(token))),
+        (Some(PASSES), _) => Err(relayed(Retry::Transient, answer)),
+        (Some(NEEDS_PERSON), _) => Err(relayed(Retry::NeedsPerson, answer)),
+        _ => {
+            let said =
+                format!("the process that asks Google for {AN_ID_TOKEN} ended with {status}");
+            Err(relayed(Retry::Transient, &said))
+        }
+    }
+}
+
+/// The child: one attempt, whose outcome goes to standard output, which is a pipe.
+pub fn answer(config: Config) -> (ExitCode, String) {
+    let within = config.timeout.unwrap_or_default();
+    let apis = GoogleApis::new(config.google, MetadataServer::new(config.metadata_host));
+    end_after(move || thread::sleep(within + GRACE));
+    end_after(|| {
+        // Nothing is ever written there, so that this is the end of the agent.
+        let _ = io::stdin().read(&mut [0]);
+    });
+    let audience = config.expectation.audience;
+    match apis.fetch(&audience, SystemTime::now(), within) {
+        Ok((server, token)) => (
+            ExitCode::from(GIVEN),
+            format!("{server}\n{}", token.expose()),
+        ),
+        Err(error) => {
+            let code = match error.retry() {
+                Retry::NeedsPerson => NEEDS_PERSON,
+                Retry::Never | Retry::Transient => PASSES,
+            };
+            (ExitCode::from(code), error.to_string())
+        }
+    }
+}
+
+/// Whatever the child is doing then, nobody waits for it any longer.
+fn end_after(wait: impl FnOnce() + Send + 'static) {
+    thread::spawn(|| {
+        wait();
+        process::exit(i32::from(PASSES));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    fn ended(code: u8, answer: &str) -> Result<Given, SourceError> {
+        read(ExitStatus::from_raw(i32::from(code) << 8), answer)
+    }
+
+    #[test]
+    fn a_token_comes_with_its_server() {
+        let (server, token) = ended(GIVEN, "IAM Credentials\na.b.c").unwrap();
+        assert_eq!(
+            (server.as_str(), token.expose()),
+            ("IAM Credentials", "a.b.c")
+        );
+    }
+
+    #[test]
+    fn an_error_keeps_its_words_and_whether_a_person_must_act() {
+        for (code, retry) in [
+            (PASSES, Retry::Transient),
+            (NEEDS_PERSON, Retry::NeedsPerson),
+        ] {
+            let error = ended(code, "words").unwrap_err();
+            assert_eq!(
+                (error.to_string().as_str(), error.retry()),
+                ("words", retry)
+            );
+        }
+    }
+
+    #[test]
+    fn a_child_that_ended_otherwise_is_no_answer_whatever_it_printed() {
+        let killed = read(ExitStatus::from_raw(9), "server\na.b.c").unwrap_err();
+        assert!(killed.to_string().contains("signal: 9"), "{killed}");
+        assert_eq!(killed.retry(), Retry::Transient);
+        for (code, answer) in [(GIVEN, "no second line"), (2, ""), (1, "server\na.b.c")] {
+            let error = ended(code, answer).unwrap_err();
+            assert!(
+                error.to_string().contains("ended with exit status"),
+                "{error}"
+            );
+        }
+    }
+}
