@@ -48,6 +48,8 @@ pub struct Deadline {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// The header `Retry-After`, as it came.
+    pub retry_after: Option<String>,
     /// What came with it.
     pub body: Vec<u8>,
 }
@@ -179,11 +181,19 @@ impl Https {
             let mut body = Vec::new();
             let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
             let status = response.status().as_u16();
+            let asked = response.headers().get(header::RETRY_AFTER);
+            let retry_after = asked
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned);
             let reader = response.body_mut().as_reader();
             match reader.take(limit).read_to_end(&mut body) {
                 // What came of a refusal is enough to show.
                 Err(error) if status == 200 => Err(Error::from(error)),
-                _ => Ok(Answer { status, body }),
+                _ => Ok(Answer {
+                    status,
+                    retry_after,
+                    body,
+                }),
             }
         };
         exchange().map_err(|error| Failure::of(&error))

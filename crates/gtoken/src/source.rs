@@ -111,6 +111,8 @@ pub enum SourceError {
         said: String,
         /// Whether to go on without a person.
         retry: Retry,
+        /// The pause that was asked for.
+        retry_after: Option<Duration>,
     },
     /// Somebody answered who cannot prove to be the right server.
     #[error("{server} gave no {}: {reason}", without_article(.wanted))]
@@ -143,7 +145,7 @@ impl SourceError {
     /// The pause that the source asked for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after, .. } => *retry_after,
+            Self::Refused { retry_after, .. } | Self::Relayed { retry_after, .. } => *retry_after,
             _ => None,
         }
     }

@@ -89,23 +89,24 @@ impl Apart {
     }
 }
 
-/// What the child said: the server and the token in two lines, or why there is none.
+/// What the child said: the server and the token in two lines, or the pause that was asked for and why there is none.
 fn read(status: ExitStatus, answer: &str) -> Result<Given, SourceError> {
-    let relayed = |retry, said: &str| SourceError::Relayed {
+    let relayed = |retry, pause: &str, said: &str| SourceError::Relayed {
         said: said.to_owned(),
         retry,
+        retry_after: pause.parse().ok().map(Duration::from_secs),
     };
     match (
         status.code().and_then(|code| u8::try_from(code).ok()),
         answer.split_once('\n'),
     ) {
         (Some(GIVEN), Some((server, token))) => Ok((server.to_owned(), Secret::new(token))),
-        (Some(PASSES), _) => Err(relayed(Retry::Transient, answer)),
-        (Some(NEEDS_PERSON), _) => Err(relayed(Retry::NeedsPerson, answer)),
+        (Some(PASSES), Some((pause, said))) => Err(relayed(Retry::Transient, pause, said)),
+        (Some(NEEDS_PERSON), Some((pause, said))) => Err(relayed(Retry::NeedsPerson, pause, said)),
         _ => {
             let said =
                 format!("the process that asks Google for {AN_ID_TOKEN} ended with {status}");
-            Err(relayed(Retry::Transient, &said))
+            Err(relayed(Retry::Transient, "", &said))
         }
     }
 }
@@ -130,7 +131,9 @@ pub fn answer(config: Config) -> (ExitCode, String) {
                 Retry::NeedsPerson => NEEDS_PERSON,
                 Retry::Never | Retry::Transient => PASSES,
             };
-            (ExitCode::from(code), error.to_string())
+            let pause = error.retry_after().map(|pause| pause.as_secs().to_string());
+            let pause = pause.unwrap_or_default();
+            (ExitCode::from(code), format!("{pause}\n{error}"))
         }
     }
 }
@@ -168,7 +171,7 @@ mod tests {
             (PASSES, Retry::Transient),
             (NEEDS_PERSON, Retry::NeedsPerson),
         ] {
-            let error = ended(code, "words").unwrap_err();
+            let error = ended(code, "\nwords").unwrap_err();
             assert_eq!(
                 (error.to_string().as_str(), error.retry()),
                 ("words", retry)
@@ -177,11 +180,23 @@ mod tests {
     }
 
     #[test]
+    fn an_error_keeps_the_pause_that_was_asked_for() {
+        let pause = |answer| ended(PASSES, answer).unwrap_err().retry_after();
+        assert_eq!(pause("60\nwords"), Some(Duration::from_mins(1)));
+        assert_eq!(pause("\nwords"), None);
+    }
+
+    #[test]
     fn a_child_that_ended_otherwise_is_no_answer_whatever_it_printed() {
         let killed = read(ExitStatus::from_raw(9), "server\na.b.c").unwrap_err();
         assert!(killed.to_string().contains("signal: 9"), "{killed}");
         assert_eq!(killed.retry(), Retry::Transient);
-        for (code, answer) in [(GIVEN, "no second line"), (2, ""), (1, "server\na.b.c")] {
+        for (code, answer) in [
+            (GIVEN, "no second line"),
+            (PASSES, ""),
+            (2, ""),
+            (1, "server\na.b.c"),
+        ] {
             let error = ended(code, answer).unwrap_err();
             assert!(
                 error.to_string().contains("ended with exit status"),

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use gtoken::source::apart::CHILD;
 use gtoken_sandbox::google::{IamRole, Identity, Scenario, principal};
 use serde_json::{Value, json};
 
@@ -297,4 +299,35 @@ fn a_proxy_is_asked_for_googles_apis_and_left_out_where_the_environment_says_so(
     let ended = Agent::start(through).end();
     assert_eq!(ended.status.code(), Some(75), "{ended:?}");
     assert!(proxy.accept().is_ok(), "the proxy was not asked");
+}
+
+#[test]
+fn a_pause_that_google_asks_for_comes_out_of_the_child() {
+    let cloud = Cloud::start();
+    let asked = Scenario::Status {
+        code: 429,
+        retry_after: Some(7),
+    };
+    cloud.sandbox.google().play_apis(asked);
+    let file = cloud.sandbox.service_account_key(&cloud.reader);
+    let usual = cloud.with(&file, &[]);
+    let mut child = Command::new(usual.get_program());
+    child
+        .arg(CHILD)
+        .args(["--refresh=false", "--timeout=20s", "--source=auto"])
+        .env_clear()
+        .envs(
+            usual
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    // Its end would be the end of the child.
+    let mut child = child.spawn().unwrap();
+    let stdin = child.stdin.take();
+    let ended = child.wait_with_output().unwrap();
+    drop(stdin);
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert!(said.starts_with("7\n") && said.contains("429"), "{said}");
 }

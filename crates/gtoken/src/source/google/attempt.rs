@@ -14,7 +14,7 @@ use crate::credentials::{
 };
 use crate::excerpt::excerpt;
 use crate::https::{Answer, Failure, Https};
-use crate::source::{AN_ACCESS_TOKEN, AN_ID_TOKEN, SourceError, access_token};
+use crate::source::{AN_ACCESS_TOKEN, AN_ID_TOKEN, SourceError, access_token, refusal};
 
 /// What lets its holder call the APIs, as far as the roles of the account go.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -239,7 +239,9 @@ fn given(
     step: &Step<'_>,
 ) -> Result<Given, SourceError> {
     match answer {
-        Ok(Answer { status: 200, body }) => match access_token(&body, field) {
+        Ok(Answer {
+            status: 200, body, ..
+        }) => match access_token(&body, field) {
             Some(token) => Ok((server, token)),
             None => Err(SourceError::Malformed {
                 server,
@@ -247,13 +249,17 @@ fn given(
                 said: excerpt(&body),
             }),
         },
-        Ok(Answer { status, body }) => Err(SourceError::Refused {
+        Ok(Answer {
+            status,
+            retry_after,
+            body,
+        }) => Err(SourceError::Refused {
             server,
             wanted,
             status,
             said: advice::said(&body),
             advice: Cow::Owned(advice::advice(step, status, &body)),
-            retry_after: None,
+            retry_after: refusal::retry_after(status, retry_after.as_deref()),
         }),
         Err(failure) => Err(failed(server, wanted, &failure)),
     }

@@ -7,7 +7,7 @@ use super::attempt::{Attempt, failed};
 use super::{CredentialsError, advice, executable};
 use crate::credentials::{ExternalAccount, Format, MAX_BYTES, Secret, Subject, read_file};
 use crate::https::Answer;
-use crate::source::{A_SUBJECT_TOKEN, Retry, SourceError};
+use crate::source::{A_SUBJECT_TOKEN, Retry, SourceError, refusal};
 
 /// Gets it from where the file of credentials says.
 pub(super) fn token(
@@ -38,17 +38,23 @@ pub(super) fn token(
         } => {
             let server = format!("the subject token's server at {}", url.server());
             match attempt.https.get(url.as_str(), headers) {
-                Ok(Answer { status: 200, body }) => find(&body, format).map_err(|reason| {
+                Ok(Answer {
+                    status: 200, body, ..
+                }) => find(&body, format).map_err(|reason| {
                     let reason = format!("what {server} answered: {reason}");
                     unusable(Retry::NeedsPerson, reason).into()
                 }),
-                Ok(Answer { status, body }) => Err(SourceError::Refused {
+                Ok(Answer {
+                    status,
+                    retry_after,
+                    body,
+                }) => Err(SourceError::Refused {
                     server,
                     wanted: A_SUBJECT_TOKEN,
                     status,
                     said: advice::said(&body),
                     advice: advice::advice(&Step::Subject, status, &body).into(),
-                    retry_after: None,
+                    retry_after: refusal::retry_after(status, retry_after.as_deref()),
                 }),
                 Err(failure) => Err(failed(server, A_SUBJECT_TOKEN, &failure)),
             }
