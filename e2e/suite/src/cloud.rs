@@ -105,12 +105,7 @@ impl Cloud {
     }
 
     fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let tried = || {
-            format!(
-                "could not GET {}{path} of the sandbox's control API",
-                self.url
-            )
-        };
+        let tried = || self.tried("GET", path);
         let mut response = self
             .agent
             .get(format!("{}{path}", self.url))
@@ -124,12 +119,7 @@ impl Cloud {
     }
 
     fn put(&self, path: &str, body: &Value) -> anyhow::Result<()> {
-        let tried = || {
-            format!(
-                "could not PUT {}{path} of the sandbox's control API",
-                self.url
-            )
-        };
+        let tried = || self.tried("PUT", path);
         let mut response = self
             .agent
             .put(format!("{}{path}", self.url))
@@ -140,6 +130,11 @@ impl Cloud {
             bail!("{}: {said}", tried());
         }
         Ok(())
+    }
+
+    fn tried(&self, method: &str, path: &str) -> String {
+        let url = &self.url;
+        format!("could not {method} {url}{path} of the sandbox's control API")
     }
 }
 

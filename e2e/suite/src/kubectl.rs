@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
 /// `kubectl` for one cluster.
@@ -29,6 +29,15 @@ pub(crate) struct Said {
 pub(crate) struct Proxy {
     child: Child,
     url: String,
+}
+
+impl Said {
+    /// An error unless the API server warned in these words.
+    pub(crate) fn warns(&self, warning: &str) -> anyhow::Result<()> {
+        let is_said = self.errors.contains(&format!("Warning: {warning}"));
+        ensure!(is_said, "no warning `{warning}` in: {}", self.errors);
+        Ok(())
+    }
 }
 
 impl Kubectl {

@@ -68,6 +68,18 @@ pub(crate) fn labelled(tenant: &Tenant<'_>, label: &str) -> anyhow::Result<Vec<V
     Ok(pods)
 }
 
+/// The pods with a label, so many of them.
+pub(crate) fn labelled_times(
+    tenant: &Tenant<'_>,
+    label: &str,
+    number: usize,
+) -> anyhow::Result<Vec<Value>> {
+    let pods = labelled(tenant, label)?;
+    let found = pods.len();
+    ensure!(found == number, "{found} pods instead of {number}");
+    Ok(pods)
+}
+
 /// Waits until a pod has ended well.
 pub(crate) fn succeeded(tenant: &Tenant<'_>, pod: &str) -> anyhow::Result<Value> {
     succeeded_after(tenant, pod, Duration::ZERO)
@@ -99,7 +111,17 @@ pub(crate) fn never_restarted(pod: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An error unless the log of a container holds what `aws sts get-caller-identity` prints, for this ARN.
+/// An error unless the log of a container holds what `aws sts get-caller-identity` prints, for the pod in the test's own
+/// role.
+pub(crate) fn says_it_is_itself(
+    tenant: &Tenant<'_>,
+    pod: &str,
+    container: &str,
+) -> anyhow::Result<()> {
+    says_it_is(tenant, pod, container, &tenant.own_arn(pod))
+}
+
+/// The same for any ARN.
 pub(crate) fn says_it_is(
     tenant: &Tenant<'_>,
     pod: &str,

@@ -89,6 +89,11 @@ impl<'a> Tenant<'a> {
         )
     }
 
+    /// Who a pod is at AWS in the role of this tenant.
+    pub(crate) fn own_arn(&self, pod: &str) -> String {
+        self.arn(&self.namespace, pod)
+    }
+
     /// The name of a pod's session, as CloudTrail shows it.
     pub(crate) fn session(&self, pod: &str) -> String {
         format!("{}@{pod}", self.namespace)

@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use crate::cloud::role_arn;
-use crate::pods::{Form, GATE, form, never_restarted, says_it_is, succeeded, succeeded_after};
+use crate::pods::{
+    Form, GATE, form, never_restarted, says_it_is, says_it_is_itself, succeeded, succeeded_after,
+};
 use crate::promise::{Promise, promise};
 use crate::tenant::Tenant;
 
@@ -44,12 +46,7 @@ fn a_metadata_server_that_comes_late_makes_a_pod_late_not_broken(
     tenant.apply(POD)?;
     let pod = succeeded_after(tenant, "once", LATE)?;
     never_restarted(&pod)?;
-    says_it_is(
-        tenant,
-        "once",
-        "app",
-        &tenant.arn(tenant.namespace(), "once"),
-    )?;
+    says_it_is_itself(tenant, "once", "app")?;
     let requests = tenant.cloud()?.requests(tenant.namespace())?;
     let refused = requests
         .iter()
@@ -84,12 +81,7 @@ fn a_missing_link_is_named_and_can_be_mended_while_the_pod_waits(
     tenant.kubectl(&["annotate", "serviceaccount", "app", &mended])?;
     let pod = succeeded(tenant, "once")?;
     never_restarted(&pod)?;
-    says_it_is(
-        tenant,
-        "once",
-        "app",
-        &tenant.arn(tenant.namespace(), "once"),
-    )
+    says_it_is_itself(tenant, "once", "app")
 }
 
 fn pods_before_and_after_a_restart_are_right(tenant: &Tenant<'_>) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::pods::{is_identity, says_it_is, succeeded};
+use crate::pods::{is_identity, says_it_is_itself, succeeded};
 use crate::promise::{Promise, promise};
 use crate::tenant::Tenant;
 
@@ -38,7 +38,7 @@ fn a_pod_calls_aws_as_the_readme_says(tenant: &Tenant<'_>) -> anyhow::Result<()>
         "sts",
         "get-caller-identity",
     ])?;
-    is_identity(&said, &tenant.arn(tenant.namespace(), "test-pod"))
+    is_identity(&said, &tenant.own_arn("test-pod"))
 }
 
 fn the_aws_sdk_for_rust_needs_nothing_else(tenant: &Tenant<'_>) -> anyhow::Result<()> {
@@ -57,12 +57,7 @@ fn one_call(tenant: &Tenant<'_>, image: &str) -> anyhow::Result<()> {
         &["--env=SSL_CERT_FILE=/etc/aws/ca.pem", "--restart=Never"],
     )?;
     succeeded(tenant, "test-pod")?;
-    says_it_is(
-        tenant,
-        "test-pod",
-        "test-pod",
-        &tenant.arn(tenant.namespace(), "test-pod"),
-    )
+    says_it_is_itself(tenant, "test-pod", "test-pod")
 }
 
 /// `kubectl run`, with the ServiceAccount and with the authority of the sandbox's STS, which real AWS does not need.

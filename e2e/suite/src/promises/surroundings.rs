@@ -1,6 +1,6 @@
 //! Namespaces and pods that allow less than usual.
 
-use crate::pods::{Form, says_it_is, succeeded};
+use crate::pods::{Form, says_it_is_itself, succeeded};
 use crate::promise::{Promise, promise};
 use crate::tenant::Tenant;
 
@@ -40,12 +40,7 @@ fn pods_run_where_pod_security_is_restricted(tenant: &Tenant<'_>) -> anyhow::Res
 fn a_pod_of_any_user_needs_nothing_to_write(tenant: &Tenant<'_>) -> anyhow::Result<()> {
     tenant.apply(include_str!("../../manifests/read-only-root.yaml"))?;
     succeeded(tenant, "once")?;
-    says_it_is(
-        tenant,
-        "once",
-        "app",
-        &tenant.arn(tenant.namespace(), "once"),
-    )
+    says_it_is_itself(tenant, "once", "app")
 }
 
 /// Such a namespace refuses a pod as soon as one of its containers names no request or no limit.
@@ -54,10 +49,5 @@ fn a_pod_fits_into_a_quota_on_cpu_and_memory(tenant: &Tenant<'_>) -> anyhow::Res
     tenant.wait("resourcequota/team", "jsonpath={.status.hard}")?;
     tenant.apply(include_str!("../../manifests/pod-with-resources.yaml"))?;
     succeeded(tenant, "once")?;
-    says_it_is(
-        tenant,
-        "once",
-        "app",
-        &tenant.arn(tenant.namespace(), "once"),
-    )
+    says_it_is_itself(tenant, "once", "app")
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::ensure;
 use serde_json::Value;
 
-use crate::pods::{Form, form, labelled, name, never_restarted, says_it_is, succeeded};
+use crate::pods::{
+    Form, form, labelled, labelled_times, name, never_restarted, says_it_is_itself, succeeded,
+};
 use crate::promise::{Promise, promise};
 use crate::tenant::Tenant;
 
@@ -62,6 +64,12 @@ pub(super) const PROMISES: &[Promise] = &[
     ),
 ];
 
+/// The label of the pods that go on, in every manifest.
+const WEB: &str = "app=web";
+
+/// The label of the pods that end.
+const REPORT: &str = "app=report";
+
 fn every_pod_of_a_deployment_calls_aws(tenant: &Tenant<'_>) -> anyhow::Result<()> {
     tenant.apply(include_str!("../../manifests/deployment.yaml"))?;
     rolled_out(tenant, "deployment/web")?;
@@ -100,13 +108,7 @@ fn a_job_can_be_forced_to_classic(tenant: &Tenant<'_>) -> anyhow::Result<()> {
     tenant.wait("job/report", "condition=Complete")?;
     all_ended_well(tenant, 1, Form::OneShotOnly)?;
     let said = tenant.apply(include_str!("../../manifests/pod-forced-classic.yaml"))?;
-    let warning = "Warning: the AWS token lasts one hour: amazonaws.com/sidecar-mode classic";
-    ensure!(
-        said.errors.contains(warning),
-        "no warning in: {}",
-        said.errors
-    );
-    Ok(())
+    said.warns("the AWS token lasts one hour: amazonaws.com/sidecar-mode classic")
 }
 
 fn a_cron_job_completes(tenant: &Tenant<'_>) -> anyhow::Result<()> {
@@ -121,7 +123,7 @@ fn a_cron_job_completes(tenant: &Tenant<'_>) -> anyhow::Result<()> {
         r#"{"spec": {"suspend": true}}"#,
     ])?;
     let ended = |pod: &Value| pod["status"]["phase"] == "Succeeded";
-    let pods = labelled(tenant, "app=report")?;
+    let pods = labelled(tenant, REPORT)?;
     ensure!(pods.iter().any(ended), "no pod of the CronJob succeeded");
     pods.iter()
         .filter(|pod| ended(pod))
@@ -137,19 +139,17 @@ fn a_bare_pod_that_is_never_restarted_completes(tenant: &Tenant<'_>) -> anyhow::
 fn an_init_container_calls_aws_before_the_application(tenant: &Tenant<'_>) -> anyhow::Result<()> {
     tenant.apply(include_str!("../../manifests/init-containers.yaml"))?;
     succeeded(tenant, "once")?;
-    let arn = tenant.arn(tenant.namespace(), "once");
     ["earlier", "app"]
         .iter()
-        .try_for_each(|container| says_it_is(tenant, "once", container, &arn))
+        .try_for_each(|container| says_it_is_itself(tenant, "once", container))
 }
 
 fn two_containers_of_a_pod_both_call_aws(tenant: &Tenant<'_>) -> anyhow::Result<()> {
     tenant.apply(include_str!("../../manifests/two-containers.yaml"))?;
     succeeded(tenant, "once")?;
-    let arn = tenant.arn(tenant.namespace(), "once");
     ["rust", "go"]
         .iter()
-        .try_for_each(|container| says_it_is(tenant, "once", container, &arn))
+        .try_for_each(|container| says_it_is_itself(tenant, "once", container))
 }
 
 /// Waits until every pod of a workload is ready.
@@ -162,7 +162,7 @@ pub(super) fn rolled_out(tenant: &Tenant<'_>, workload: &str) -> anyhow::Result<
 
 /// Waits until AWS has told each pod of the workload `web` who it is; none may have been restarted for it.
 pub(super) fn all_call_aws(tenant: &Tenant<'_>, number: usize, wanted: Form) -> anyhow::Result<()> {
-    for pod in web(tenant, number)? {
+    for pod in labelled_times(tenant, WEB, number)? {
         let (session, found) = (tenant.session(name(&pod)?), form(&pod)?);
         ensure!(found == wanted, "{session} is {found:?}");
         tenant.until(&format!("the call of {session} at STS"), || {
@@ -173,17 +173,9 @@ pub(super) fn all_call_aws(tenant: &Tenant<'_>, number: usize, wanted: Form) -> 
             Ok(told.filter(|call| call["outcome"] == "Success"))
         })?;
     }
-    web(tenant, number)?.iter().try_for_each(never_restarted)
-}
-
-fn web(tenant: &Tenant<'_>, number: usize) -> anyhow::Result<Vec<Value>> {
-    let pods = labelled(tenant, "app=web")?;
-    ensure!(
-        pods.len() == number,
-        "{} pods instead of {number}",
-        pods.len()
-    );
-    Ok(pods)
+    labelled_times(tenant, WEB, number)?
+        .iter()
+        .try_for_each(never_restarted)
 }
 
 /// An error unless each pod of a Job called AWS and ended, with everything that was injected into it.
@@ -192,12 +184,7 @@ pub(super) fn all_ended_well(
     number: usize,
     wanted: Form,
 ) -> anyhow::Result<()> {
-    let pods = labelled(tenant, "app=report")?;
-    ensure!(
-        pods.len() == number,
-        "{} pods instead of {number}",
-        pods.len()
-    );
+    let pods = labelled_times(tenant, REPORT, number)?;
     pods.iter()
         .try_for_each(|pod| ended_well(tenant, pod, wanted))
 }
@@ -214,5 +201,5 @@ fn ended_well(tenant: &Tenant<'_>, pod: &Value, wanted: Form) -> anyhow::Result<
         let code = &status["state"]["terminated"]["exitCode"];
         ensure!(*code == 0, "{} of {name} ended with {code}", status["name"]);
     }
-    says_it_is(tenant, name, "app", &tenant.arn(tenant.namespace(), name))
+    says_it_is_itself(tenant, name, "app")
 }
