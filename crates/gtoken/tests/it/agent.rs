@@ -1,7 +1,7 @@
 //! The binary as a child whose words can be waited for.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -37,6 +37,35 @@ pub(crate) fn gtoken(metadata: SocketAddr, args: &[&str]) -> Command {
         .env_clear()
         .env("GCE_METADATA_HOST", metadata.to_string());
     command
+}
+
+/// The agent as other programs start it: their command line, and then its own.
+pub(crate) fn started_by(by: &[&str], agent: &Command) -> Command {
+    let mut command = Command::new(by[0]);
+    command
+        .args(&by[1..])
+        .arg(agent.get_program())
+        .args(agent.get_args());
+    for (name, value) in agent.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    command
+}
+
+/// Whether this machine gives such namespaces to anybody.
+pub(crate) fn has_namespaces(flags: &[&str]) -> bool {
+    let probe = Command::new("unshare").args(flags).arg("true").output();
+    let has = probe.is_ok_and(|probe| probe.status.success());
+    if !has {
+        eprintln!("skipped: this machine gives no namespaces by unshare {flags:?}");
+    }
+    has
+}
+
+/// An address where nobody listens yet.
+pub(crate) fn free_address() -> SocketAddr {
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    port.local_addr().unwrap()
 }
 
 /// `--file=PATH`.

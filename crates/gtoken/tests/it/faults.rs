@@ -4,7 +4,6 @@
 //! Every fault is one line of [`FAULTS`].
 
 use std::fs;
-use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +14,7 @@ use gtoken_sandbox::{Config, LifetimeChange, Sandbox};
 
 use tempfile::TempDir;
 
-use crate::agent::{Agent, Ended, file_flag, gtoken, sandbox_with_life, wait_until};
+use crate::agent::{Agent, Ended, file_flag, free_address, gtoken, sandbox_with_life, wait_until};
 use crate::witness::{Published, Witness, shows_token};
 
 use Scenario::{
@@ -435,9 +434,7 @@ fn a_silent_metadata_server_holds_a_one_shot_no_longer_than_its_timeout() {
 /// The Go gtoken ended when the metadata server was away at its start.
 #[test]
 fn go_gtoken_ends_when_the_metadata_server_is_away_at_start() {
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = port.local_addr().unwrap();
-    drop(port);
+    let address = free_address();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gtoken");
     let args = ["--refresh=false", "--timeout=0", &file_flag(&path)];

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use gtoken_sandbox::google::Scenario;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::agent::{Agent, file_flag, gtoken, sandbox_with_life, wait_until};
+use crate::agent::{Agent, file_flag, gtoken, sandbox_with_life, started_by, wait_until};
 
 /// How often each kind of end is tried.
 const TIMES: u32 = 200;
@@ -159,13 +159,8 @@ fn an_end_in_the_middle_of_writing_leaves_the_token_in_place_as_it_is() {
     fs::write(&path, "a token that ran out").unwrap();
     let agent = gtoken(sandbox.metadata_address(), &[&file_flag(&path)]);
     for _ in 0..TIMES {
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", "ulimit -c 0; ulimit -f 0; exec \"$0\" \"$@\""])
-            .arg(agent.get_program())
-            .args(agent.get_args())
-            .env("GCE_METADATA_HOST", sandbox.metadata_address().to_string());
-        let mut child = spawn(command);
+        let script = "ulimit -c 0; ulimit -f 0; exec \"$0\" \"$@\"";
+        let mut child = spawn(started_by(&["/bin/sh", "-c", script], &agent));
         wait_until("it ends", || child.try_wait().unwrap().is_some());
         let status = child.wait().unwrap();
         assert_eq!(status.signal(), Some(Signal::XFSZ.as_raw()), "{status:?}");
@@ -201,19 +196,15 @@ fn a_reader_of_the_log_that_has_gone_ends_no_refresher() {
 fn the_last_words_are_the_reason_in_one_line() {
     let sandbox = sandbox_with_life(3600);
     sandbox.google().play(Scenario::NotFound);
-    let mut command = Command::new("unshare");
     let script = "mount -t tmpfs none /dev || exit 99; : > /dev/termination-log; \"$0\" \"$@\"; cat /dev/termination-log";
     let agent = gtoken(
         sandbox.metadata_address(),
         &["--refresh=false", "--timeout=1s"],
     );
-    command
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
-        .arg(agent.get_program())
-        .args(agent.get_args())
-        .env("GCE_METADATA_HOST", sandbox.metadata_address().to_string())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let namespaces = ["--user", "--map-root-user", "--mount"];
+    let by = [&["unshare"], &namespaces[..], &["sh", "-c", script]].concat();
+    let mut command = started_by(&by, &agent);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let Ok(mut child) = command.spawn() else {
         eprintln!("skipped: this machine has no unshare");
         return;

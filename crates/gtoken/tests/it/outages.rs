@@ -3,7 +3,6 @@
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +13,9 @@ use std::time::{Duration, SystemTime};
 use gtoken_sandbox::{Config, Sandbox};
 use tempfile::TempDir;
 
-use crate::agent::{Agent, file_flag, gtoken, sandbox_with_life, send};
+use crate::agent::{
+    Agent, file_flag, free_address, gtoken, has_namespaces, sandbox_with_life, send, started_by,
+};
 use crate::witness::{Published, Witness, shows_token};
 
 /// The longest time from the end of the trouble to the next token.
@@ -93,9 +94,7 @@ fn what_no_token_server_is_to_blame_for_is_outlasted() {
 /// A minute is where `--timeout` ends a one-shot unless told otherwise, and where what a person must mend does: a server that
 /// is up later than that shows what one shows that is up after 90 s.
 fn server_up_late() {
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = port.local_addr().unwrap();
-    drop(port);
+    let address = free_address();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gtoken");
     let args = ["--refresh=false", "--timeout=0", &file_flag(&path)];
@@ -190,26 +189,8 @@ fn readable_folder() -> TempDir {
     folder
 }
 
-/// Whether this machine gives such namespaces to anybody.
-fn has_namespaces(flags: &[&str]) -> bool {
-    let probe = Command::new("unshare").args(flags).arg("true").output();
-    let has = probe.is_ok_and(|probe| probe.status.success());
-    if !has {
-        eprintln!("skipped: this machine gives no namespaces by unshare {flags:?}");
-    }
-    has
-}
-
 /// The agent in namespaces of its own, after a script.
 fn surrounded(namespaces: &[&str], agent: &Command, script: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command
-        .args(namespaces)
-        .args(["sh", "-c", script, "sh"])
-        .arg(agent.get_program())
-        .args(agent.get_args());
-    for (name, value) in agent.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
-    command
+    let by = [&["unshare"], namespaces, &["sh", "-c", script, "sh"]].concat();
+    started_by(&by, agent)
 }

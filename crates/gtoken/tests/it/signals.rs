@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use gtoken_sandbox::google::Scenario;
 
-use crate::agent::{Agent, gtoken, sandbox_with_life, send, wait_until};
+use crate::agent::{
+    Agent, gtoken, has_namespaces, sandbox_with_life, send, started_by, wait_until,
+};
 
 const AT_ONCE: Duration = Duration::from_secs(1);
 
@@ -64,21 +65,11 @@ fn as_process_1() {
         sandbox.metadata_address(),
         &["--refresh=false", "--timeout=0"],
     );
-    let probe = Command::new("unshare")
-        .args(NAMESPACES)
-        .arg("true")
-        .output();
-    if !probe.is_ok_and(|probe| probe.status.success()) {
-        eprintln!("skipped: this machine gives no process namespaces");
+    if !has_namespaces(&NAMESPACES) {
         return;
     }
-    let mut command = Command::new("unshare");
-    command
-        .args(NAMESPACES)
-        .arg(agent.get_program())
-        .args(agent.get_args())
-        .env("GCE_METADATA_HOST", sandbox.metadata_address().to_string());
-    let outer = Agent::start(command);
+    let by = [&["unshare"], &NAMESPACES[..]].concat();
+    let outer = Agent::start(started_by(&by, &agent));
     wait_until("it has asked", || !sandbox.google().requests().is_empty());
     let children = format!("/proc/{0}/task/{0}/children", outer.id());
     let inner = fs::read_to_string(children).unwrap();

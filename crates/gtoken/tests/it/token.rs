@@ -3,11 +3,11 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use gtoken_sandbox::google::Scenario;
 
-use crate::agent::{Agent, file_flag, gtoken, sandbox_with_life, send, wait_until};
+use crate::agent::{Agent, file_flag, gtoken, sandbox_with_life, send, started_by, wait_until};
 
 #[test]
 fn one_token_goes_to_standard_output_without_a_newline() {
@@ -59,13 +59,8 @@ fn the_token_file_has_mode_0644_under_any_umask() {
         sandbox.metadata_address(),
         &["--refresh=false", &file_flag(&path)],
     );
-    let mut command = Command::new("/bin/sh");
-    command
-        .args(["-c", "umask 077; exec \"$0\" \"$@\""])
-        .arg(agent.get_program())
-        .args(agent.get_args())
-        .env("GCE_METADATA_HOST", sandbox.metadata_address().to_string());
-    let ended = Agent::start(command).end();
+    let by = ["/bin/sh", "-c", "umask 077; exec \"$0\" \"$@\""];
+    let ended = Agent::start(started_by(&by, &agent)).end();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     assert_eq!(ended.stdout, "");
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
