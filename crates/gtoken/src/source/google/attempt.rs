@@ -249,19 +249,30 @@ fn given(
                 said: excerpt(&body),
             }),
         },
-        Ok(Answer {
-            status,
-            retry_after,
-            body,
-        }) => Err(SourceError::Refused {
-            server,
-            wanted,
-            status,
-            said: advice::said(&body),
-            advice: Cow::Owned(advice::advice(step, status, &body)),
-            retry_after: refusal::retry_after(status, retry_after.as_deref()),
-        }),
+        Ok(answer) => Err(refused(server, wanted, &answer, step)),
         Err(failure) => Err(failed(server, wanted, &failure)),
+    }
+}
+
+/// What an answer means that is none of what was asked for.
+pub(super) fn refused(
+    server: String,
+    wanted: &'static str,
+    answer: &Answer,
+    step: &Step<'_>,
+) -> SourceError {
+    let Answer {
+        status,
+        retry_after,
+        body,
+    } = answer;
+    SourceError::Refused {
+        server,
+        wanted,
+        status: *status,
+        said: advice::said(body),
+        advice: Cow::Owned(advice::advice(step, *status, body)),
+        retry_after: refusal::retry_after(*status, retry_after.as_deref()),
     }
 }
 

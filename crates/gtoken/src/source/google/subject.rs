@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::advice::Step;
-use super::attempt::{Attempt, failed};
-use super::{CredentialsError, advice, executable};
+use super::attempt::{Attempt, failed, refused};
+use super::{CredentialsError, executable};
 use crate::credentials::{ExternalAccount, Format, MAX_BYTES, Secret, Subject, read_file};
 use crate::https::Answer;
-use crate::source::{A_SUBJECT_TOKEN, Retry, SourceError, refusal};
+use crate::source::{A_SUBJECT_TOKEN, Retry, SourceError};
 
 /// Gets it from where the file of credentials says.
 pub(super) fn token(
@@ -44,18 +44,7 @@ pub(super) fn token(
                     let reason = format!("what {server} answered: {reason}");
                     unusable(Retry::NeedsPerson, reason).into()
                 }),
-                Ok(Answer {
-                    status,
-                    retry_after,
-                    body,
-                }) => Err(SourceError::Refused {
-                    server,
-                    wanted: A_SUBJECT_TOKEN,
-                    status,
-                    said: advice::said(&body),
-                    advice: advice::advice(&Step::Subject, status, &body).into(),
-                    retry_after: refusal::retry_after(status, retry_after.as_deref()),
-                }),
+                Ok(answer) => Err(refused(server, A_SUBJECT_TOKEN, &answer, &Step::Subject)),
                 Err(failure) => Err(failed(server, A_SUBJECT_TOKEN, &failure)),
             }
         }
