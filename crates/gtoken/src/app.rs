@@ -16,19 +16,13 @@ use crate::agent::{Agent, GaveUp};
 use crate::cli::{self, CheckFlags, Command, InspectFlags, Outside, Subcommand};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::exit::{NEEDS_PERSON, TRY_AGAIN, USAGE};
 use crate::health::HealthAddress;
 use crate::log::{Format, Level, Line};
 use crate::schedule::Jitter;
 use crate::source::{AnySource, MetadataServer, Retry, apart};
 use crate::vitals::Vitals;
 use crate::{check, health, inspect, log, signals};
-
-/// Nothing else went wrong than how it was called, which includes a standard output that nobody reads.
-const USAGE: u8 = 2;
-/// `EX_TEMPFAIL` of sysexits: trying again later may help.
-const TRY_AGAIN: u8 = 75;
-/// `EX_CONFIG` of sysexits: a person must mend something first.
-const NEEDS_PERSON: u8 = 78;
 
 /// Where kubelet reads a container's last words, to show them in `kubectl describe`.
 const TERMINATION_MESSAGE: &str = "/dev/termination-log";

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod credentials;
 pub mod excerpt;
+mod exit;
 pub mod health;
 pub mod https;
 pub mod inspect;

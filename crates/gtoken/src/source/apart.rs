@@ -12,6 +12,7 @@ use super::google::Given;
 use super::{AN_ID_TOKEN, GoogleApis, MetadataServer, Retry, Source, SourceError};
 use crate::config::Config;
 use crate::credentials::Secret;
+use crate::exit::{NEEDS_PERSON, TRY_AGAIN};
 use crate::token::{Expectation, IdToken, MAX_BYTES};
 
 /// The first argument of the child. It is no one's to type, so no help names it.
@@ -20,10 +21,8 @@ pub const CHILD: &str = "ask-google-for-an-agent";
 /// This very program, also where its file was replaced meanwhile.
 const PROGRAM: &str = "/proc/self/exe";
 
-/// How the child ends.
+/// How the child ends that has a token; else as any agent does.
 const GIVEN: u8 = 0;
-const PASSES: u8 = 75;
-const NEEDS_PERSON: u8 = 78;
 
 /// How long past its time the child lives at most.
 const GRACE: Duration = Duration::from_secs(1);
@@ -101,7 +100,7 @@ fn read(status: ExitStatus, answer: &str) -> Result<Given, SourceError> {
         answer.split_once('\n'),
     ) {
         (Some(GIVEN), Some((server, token))) => Ok((server.to_owned(), Secret::new(token))),
-        (Some(PASSES), Some((pause, said))) => Err(relayed(Retry::Transient, pause, said)),
+        (Some(TRY_AGAIN), Some((pause, said))) => Err(relayed(Retry::Transient, pause, said)),
         (Some(NEEDS_PERSON), Some((pause, said))) => Err(relayed(Retry::NeedsPerson, pause, said)),
         _ => {
             let said =
@@ -129,7 +128,7 @@ pub fn answer(config: Config) -> (ExitCode, String) {
         Err(error) => {
             let code = match error.retry() {
                 Retry::NeedsPerson => NEEDS_PERSON,
-                Retry::Never | Retry::Transient => PASSES,
+                Retry::Never | Retry::Transient => TRY_AGAIN,
             };
             let pause = error.retry_after().map(|pause| pause.as_secs().to_string());
             let pause = pause.unwrap_or_default();
@@ -142,7 +141,7 @@ pub fn answer(config: Config) -> (ExitCode, String) {
 fn end_after(wait: impl FnOnce() + Send + 'static) {
     thread::spawn(|| {
         wait();
-        process::exit(i32::from(PASSES));
+        process::exit(i32::from(TRY_AGAIN));
     });
 }
 
@@ -168,7 +167,7 @@ mod tests {
     #[test]
     fn an_error_keeps_its_words_and_whether_a_person_must_act() {
         for (code, retry) in [
-            (PASSES, Retry::Transient),
+            (TRY_AGAIN, Retry::Transient),
             (NEEDS_PERSON, Retry::NeedsPerson),
         ] {
             let error = ended(code, "\nwords").unwrap_err();
@@ -181,7 +180,7 @@ mod tests {
 
     #[test]
     fn an_error_keeps_the_pause_that_was_asked_for() {
-        let pause = |answer| ended(PASSES, answer).unwrap_err().retry_after();
+        let pause = |answer| ended(TRY_AGAIN, answer).unwrap_err().retry_after();
         assert_eq!(pause("60\nwords"), Some(Duration::from_mins(1)));
         assert_eq!(pause("\nwords"), None);
     }
@@ -193,7 +192,7 @@ mod tests {
         assert_eq!(killed.retry(), Retry::Transient);
         for (code, answer) in [
             (GIVEN, "no second line"),
-            (PASSES, ""),
+            (TRY_AGAIN, ""),
             (2, ""),
             (1, "server\na.b.c"),
         ] {
