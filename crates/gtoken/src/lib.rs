@@ -21,6 +21,7 @@ pub mod inspect;
 pub mod log;
 pub mod reader;
 mod reckoning;
+mod regular;
 mod resolver;
 pub mod schedule;
 pub mod signals;

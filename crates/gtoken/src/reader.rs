@@ -1,12 +1,12 @@
 //! The token file as its readers find it.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use gtoken_contract::{env, token_file};
 
+use crate::regular;
 use crate::token::MAX_BYTES;
 
 /// Where an application in this container reads its token: where its environment says, or where the webhook puts it.
@@ -24,23 +24,24 @@ pub fn read(path: &Path) -> Result<String, CannotRead> {
         kind: error.kind(),
         reason: error.to_string(),
     };
-    // Opening a pipe could wait for ever.
-    if !fs::metadata(path)
-        .map_err(|error| cannot(&error))?
-        .is_file()
-    {
-        return Err(CannotRead::NotAFile(path.to_owned()));
+    match regular::read(path, most()) {
+        Ok(Some(bytes)) => Ok(text(&bytes)),
+        Ok(None) => Err(CannotRead::NotAFile(path.to_owned())),
+        Err(error) => Err(cannot(&error)),
     }
-    let file = File::open(path).map_err(|error| cannot(&error))?;
-    read_text(file).map_err(|error| cannot(&error))
 }
 
 /// What comes, as far as it may be a token; what is longer or no text is none, and the check of its form says so.
 pub fn read_text(from: impl Read) -> io::Result<String> {
-    let limit = u64::try_from(MAX_BYTES + 2).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    from.take(limit).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(text(&regular::start_of(from, most())?))
+}
+
+fn most() -> u64 {
+    u64::try_from(MAX_BYTES + 2).unwrap_or(u64::MAX)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Why there is nothing to look at.
@@ -73,6 +74,8 @@ fn advice(kind: ErrorKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -1,9 +1,9 @@
 //! Where a file of credentials is, in the order of Application Default Credentials.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+
+use crate::regular;
 
 /// Names a file of credentials, as in all of Google's tools.
 pub const NAMED_BY: &str = "GOOGLE_APPLICATION_CREDENTIALS";
@@ -58,19 +58,10 @@ impl Files {
     }
 }
 
-/// Reads a file of so many bytes at most; a pipe, which could be silent for ever, is none.
+/// Reads a file of so many bytes at most.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, Unreadable> {
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(Unreadable("it is no file".to_owned()));
-    }
-    let limited = |file: File| {
-        let mut text = Vec::new();
-        file.take(max_bytes + 1).read_to_end(&mut text)?;
-        Ok(text)
-    };
-    let text = File::open(path)
-        .and_then(limited)
-        .map_err(|error: io::Error| Unreadable(error.to_string()))?;
+    let text = regular::read(path, max_bytes + 1).map_err(|error| Unreadable(error.to_string()))?;
+    let text = text.ok_or_else(|| Unreadable("it is no file".to_owned()))?;
     let is_whole = u64::try_from(text.len()).is_ok_and(|bytes| bytes <= max_bytes);
     is_whole
         .then_some(text)
@@ -79,6 +70,8 @@ pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, Unreadable> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn files(variables: &[(&str, &str)]) -> Files {
