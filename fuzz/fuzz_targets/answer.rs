@@ -4,5 +4,7 @@
 
 #[path = "../promises/answer.rs"]
 mod answer;
+#[path = "../promises/complaint.rs"]
+mod complaint;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| answer::hold(bytes));

@@ -4,5 +4,7 @@
 
 #[path = "../promises/claims.rs"]
 mod claims;
+#[path = "../promises/complaint.rs"]
+mod complaint;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| claims::hold(bytes));

@@ -2,6 +2,8 @@
 
 #![no_main]
 
+#[path = "../promises/complaint.rs"]
+mod complaint;
 #[path = "../promises/token.rs"]
 mod token;
 

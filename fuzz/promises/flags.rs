@@ -8,6 +8,8 @@ use gtoken::config::MetadataHost;
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
+use super::complaint;
+
 /// Panics where a promise is broken. Each line is an argument, and any of them may be the metadata server's name.
 pub(super) fn hold(bytes: &[u8]) {
     let words = bytes.split(|byte| *byte == b'\n');
@@ -26,14 +28,7 @@ pub(super) fn hold(bytes: &[u8]) {
             );
         }
         Ok(_) => {}
-        Err(error) => {
-            let said = error.to_string();
-            assert!(
-                !said.chars().any(char::is_control) && said.len() < 2000,
-                "{said}"
-            );
-            assert!(!said.contains("eyJ"), "{said}");
-        }
+        Err(error) => complaint::hold(&error, 2000),
     }
 }
 

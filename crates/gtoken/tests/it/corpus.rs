@@ -4,6 +4,8 @@
 mod answer;
 #[path = "../../../../fuzz/promises/claims.rs"]
 mod claims;
+#[path = "../../../../fuzz/promises/complaint.rs"]
+mod complaint;
 #[path = "../../../../fuzz/promises/durations.rs"]
 mod durations;
 #[path = "../../../../fuzz/promises/corpus.rs"]
