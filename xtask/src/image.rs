@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
-use oci::{Layout, Platform};
+use oci::{Image, Layout, Platform};
 pub(crate) use pause::pause;
 use product::{Facts, RECIPES, Recipe};
 
@@ -87,8 +87,7 @@ pub(crate) fn altered_archives(
         .iter()
         .map(|recipe| {
             let (program, _) = recipe.program;
-            let (platform, facts) = (Platform::of(site.triple())?, Facts::ask(site.checkout())?);
-            let mut image = recipe.image(site.build((program, "e2e"))?, platform, &facts);
+            let mut image = image(site, recipe, site.build((program, "e2e"))?)?;
             image.name = format!("e2e.local/{program}:{tag}");
             let archive = folder.join(format!("{program}.tar"));
             fs::write(&archive, image.layout()?.archive()?)
@@ -105,8 +104,12 @@ pub(crate) fn test_archives(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf
 }
 
 fn layout(site: &Site, recipe: &Recipe, program: Vec<u8>) -> anyhow::Result<Layout> {
+    image(site, recipe, program)?.layout()
+}
+
+fn image(site: &Site, recipe: &Recipe, program: Vec<u8>) -> anyhow::Result<Image> {
     let (platform, facts) = (Platform::of(site.triple())?, Facts::ask(site.checkout())?);
-    recipe.image(program, platform, &facts).layout()
+    Ok(recipe.image(program, platform, &facts))
 }
 
 fn line(layout: &Layout, recipe: &Recipe, end: &str) -> String {

@@ -8,8 +8,7 @@ mod tally;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use tally::Tally;
-pub(crate) use tally::of_last_line;
+pub(crate) use tally::{Tally, of_last_line};
 
 use crate::workspace::Workspace;
 use crate::{e2e, process, tidy};

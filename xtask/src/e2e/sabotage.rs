@@ -14,6 +14,7 @@ use anyhow::{Context as _, bail, ensure};
 use super::{cluster_flags, session_for_others, suite_program};
 use crate::cluster::Session;
 use crate::dist::Site;
+use crate::test::{Tally, of_last_line};
 use crate::workspace::Workspace;
 use crate::{image, process};
 
@@ -42,7 +43,7 @@ pub(super) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<Ex
     let session = session_for_others(workspace)?;
     let bench = Bench::new(workspace, &session)?;
     bench.all_pass(&all)?;
-    let mut missed = 0;
+    let mut tally = Tally::default();
     for sabotage in &all {
         let begun = Instant::now();
         let outcome = bench.green(sabotage);
@@ -52,14 +53,12 @@ pub(super) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<Ex
             Ok(green) => Some(format!("not red: {}", green.join(", "))),
             Err(error) => Some(format!("{error:#}")),
         };
-        missed += usize::from(why.is_some());
+        tally.passed += usize::from(why.is_none());
+        tally.failed += usize::from(why.is_some());
         println!("{}", bench.line(sabotage, begun.elapsed(), why));
     }
-    println!(
-        "\n{} passed, {missed} failed, 0 skipped",
-        all.len() - missed
-    );
-    Ok(ExitCode::from(u8::from(missed > 0)))
+    println!("\n{tally}");
+    Ok(ExitCode::from(u8::from(tally.failed > 0)))
 }
 
 /// What all of them share: a copy of the checkout, and a cluster.
@@ -122,14 +121,14 @@ impl<'a> Bench<'a> {
 
     /// Builds the copy, and gives what the suite says of it in these tests.
     fn suite(&self, name: &str, tests: &[String]) -> anyhow::Result<String> {
-        let mut manifest = self.site.checkout().join(super::MANIFEST);
-        let mut text = fs::read_to_string(&manifest)
-            .with_context(|| format!("could not read {}", manifest.display()))?;
+        let usual = self.site.checkout().join(super::MANIFEST);
+        let mut text = fs::read_to_string(&usual)
+            .with_context(|| format!("could not read {}", usual.display()))?;
         for (usual, own, archive) in image::altered_archives(&self.site, &self.folder, name)? {
             self.session.import(&archive)?;
             text = text.replace(usual, &own);
         }
-        manifest = self.folder.join("install.yaml");
+        let manifest = self.folder.join("install.yaml");
         fs::write(&manifest, text)?;
         let mut suite = Command::new(&self.suite);
         suite.args(cluster_flags(self.session, &manifest)?);
@@ -140,9 +139,7 @@ impl<'a> Bench<'a> {
         let log = self.log(name);
         fs::write(&log, &said).with_context(|| format!("could not write {}", log.display()))?;
         let said = String::from_utf8_lossy(&said).into_owned();
-        let is_whole = said
-            .lines()
-            .any(|line| crate::test::of_last_line(line).is_some());
+        let is_whole = said.lines().any(|line| of_last_line(line).is_some());
         ensure!(
             is_whole,
             "the suite did not come to its end (log: {})",
