@@ -1,7 +1,6 @@
 //! Where an ID token comes from, and what a failure to get one means.
 
 pub mod apart;
-mod beside;
 mod choice;
 mod google;
 mod metadata;
