@@ -69,8 +69,8 @@ fn is_https(url: &HttpsUrl) {
 
 fn names_its_source(subject: &Subject) {
     let format = match subject {
-        Subject::Executable { command, .. } => {
-            assert!(command.split_whitespace().next().is_some(), "no program");
+        Subject::Executable { program, .. } => {
+            assert!(!program.trim().is_empty(), "no program");
             return;
         }
         Subject::File { path, format } => {

@@ -55,7 +55,8 @@ pub(super) fn token(
     attempt: &Attempt<'_>,
 ) -> Result<Secret, ExecutableError> {
     let Subject::Executable {
-        command,
+        program,
+        arguments,
         timeout,
         output_file,
     } = &external.subject
@@ -71,11 +72,9 @@ pub(super) fn token(
     {
         return Ok(token);
     }
-    let mut words = command.split_whitespace();
-    let program = words.next().unwrap_or_default();
     let mut command = Command::new(program);
     command
-        .args(words)
+        .args(arguments)
         .env("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", &external.audience)
         .env(
             "GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE",
