@@ -1,7 +1,7 @@
 //! Whatever an API server asks, the answer is one, its patch applies, and the patched pod needs no other.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use gtoken_inject::{Binding, Review, ServerVersion, Settings, Subject, Unbound, decide};
+use gtoken_inject::{Binding, Dialect, Review, ServerVersion, Settings, Subject, Unbound, decide};
 use serde_json::{Value, json};
 
 const SERVER: ServerVersion = ServerVersion {
@@ -59,10 +59,15 @@ fn patch(pod: &mut Value, response: &Value) {
 }
 
 fn binding() -> Binding {
-    Binding::parse(|name| match name {
-        "amazonaws.com/role-arn" => Some("arn:aws:iam::123456789012:role/reader"),
-        "iam.gke.io/gcp-service-account" => Some("reader@my-project.iam.gserviceaccount.com"),
-        _ => None,
-    })
-    .expect("the annotations are right")
+    let annotations = [
+        (
+            "amazonaws.com/role-arn",
+            "arn:aws:iam::123456789012:role/reader",
+        ),
+        (
+            "iam.gke.io/gcp-service-account",
+            "reader@my-project.iam.gserviceaccount.com",
+        ),
+    ];
+    Binding::parse(&Dialect::default(), annotations).expect("the annotations are right")
 }
