@@ -96,6 +96,8 @@ pub enum Warning {
     NativeNotKept,
     /// No Google account is linked, so GKE gives no token.
     NoGoogleIdentity,
+    /// There is no role, so nothing else has an effect.
+    NoRole,
     /// A classic refresher would keep the pod from ending.
     OneHourForClassic,
     /// The API server would drop what makes a native sidecar one, and a classic one would keep the pod from ending.
@@ -231,6 +233,9 @@ impl fmt::Display for Warning {
             }
             Self::NoGoogleIdentity => {
                 format!("the ServiceAccount has no {GOOGLE_SERVICE_ACCOUNT}: GKE may give the pod no token")
+            }
+            Self::NoRole => {
+                format!("{ROLE_ARN} is missing: without it the other annotations have no effect")
             }
             Self::OneHourForClassic => {
                 format!("the AWS token lasts one hour: {SIDECAR_MODE} classic would keep this pod from ending")
