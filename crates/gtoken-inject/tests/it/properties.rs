@@ -2,7 +2,8 @@
 
 use gtoken_contract::{AgentFlags, Audience, Mode, Source};
 use gtoken_inject::{
-    Binding, Dialect, Review, ServerVersion, Settings, SidecarMode, Subject, Unbound, decide,
+    Binding, Dialect, Review, ServerVersion, Settings, SidecarMode, Subject, Unbound, advise,
+    decide,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -129,6 +130,7 @@ proptest! {
     #[test]
     fn no_bytes_make_the_codec_panic(bytes in vec(any::<u8>(), 0..256)) {
         let _ = Review::parse(&bytes);
+        let _ = advise(&bytes, &Settings::default());
     }
 
     #[test]
