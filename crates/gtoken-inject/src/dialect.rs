@@ -43,6 +43,9 @@ pub(crate) struct Value<'a> {
     pub(crate) text: &'a str,
 }
 
+/// The most misspelt names that are told: past 4096 characters of warnings the API server drops some.
+const MOST_MISSPELT: usize = 4;
+
 /// The most letters that a misspelt name may differ by.
 const SLIP: usize = 2;
 
@@ -61,7 +64,9 @@ impl Dialect {
                 if place.is_none_or(|other| rank < other.rank) {
                     *place = Some(Value { rank, text });
                 }
-            } else if let Some(meant) = self.meant(full) {
+            } else if found.misspelt.len() < MOST_MISSPELT
+                && let Some(meant) = self.meant(full)
+            {
                 let given = clean(full);
                 found.misspelt.push(Warning::Misspelt { given, meant });
             }
@@ -87,9 +92,9 @@ impl Dialect {
         if is_near(GOOGLE_SERVICE_ACCOUNT) {
             return Some(GOOGLE_SERVICE_ACCOUNT.to_owned());
         }
-        // Whatever is near to a name is nearly as long as the shortest or longest there are.
-        let (prefix, _) = full.split_once('/').unwrap_or((full, ""));
-        let near = |known: &&String| prefix.len().abs_diff(known.len()) <= SLIP;
+        // Nearly all annotations are under other prefixes altogether.
+        let (prefix, _) = full.split_once('/')?;
+        let near = |known: &&String| differs_by_at_most(prefix.as_bytes(), known.as_bytes(), SLIP);
         let mut names = self
             .prefixes
             .0
@@ -191,6 +196,15 @@ mod tests {
         ] {
             assert_eq!(dialect.meant(given).as_deref(), meant, "{given}");
         }
+    }
+
+    #[test]
+    fn of_many_slips_a_few_are_told() {
+        let names: Vec<_> = ('a'..='z')
+            .map(|letter| format!("amazonaws.com/region{letter}"))
+            .collect();
+        let found = Dialect::default().find(names.iter().map(|name| (&**name, "x")));
+        assert_eq!(found.misspelt.len(), MOST_MISSPELT);
     }
 
     #[test]
