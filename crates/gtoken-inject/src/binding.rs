@@ -29,6 +29,8 @@ pub struct Binding {
 pub enum Unbound {
     /// The role's annotation holds no ARN of a role; the value is cut for display.
     InvalidRole {
+        /// The annotation, by the prefix that it stands under.
+        annotation: String,
         /// The value, cut for display.
         value: String,
         /// What is wrong with it.
@@ -49,6 +51,7 @@ impl Binding {
         let found = dialect.find(annotations);
         let role = found.value(Name::RoleArn).ok_or(Unbound::NoRole)?;
         let role_arn = role_arn(dialect, role).map_err(|error| Unbound::InvalidRole {
+            annotation: dialect.full(role.rank, Name::RoleArn),
             value: cut(role.text),
             error,
         })?;

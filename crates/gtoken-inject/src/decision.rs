@@ -153,7 +153,15 @@ fn can_take(pod: &Pod<'_>, settings: &Settings, layers: &Layers<'_>) -> Result<(
 impl From<Unbound> for Reason {
     fn from(unbound: Unbound) -> Self {
         match unbound {
-            Unbound::InvalidRole { value, error } => Self::InvalidRole { value, error },
+            Unbound::InvalidRole {
+                annotation,
+                value,
+                error,
+            } => Self::InvalidRole {
+                annotation,
+                value,
+                error,
+            },
             Unbound::NoRole => Self::NoRole,
             Unbound::NotFound => Self::NoServiceAccount,
         }

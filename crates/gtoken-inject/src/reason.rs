@@ -22,6 +22,8 @@ pub enum Reason {
     HostNetwork,
     /// The ServiceAccount's role is no ARN of a role.
     InvalidRole {
+        /// The annotation.
+        annotation: String,
         /// The annotation's value, cut for display.
         value: String,
         /// What is wrong with it.
@@ -167,7 +169,13 @@ impl fmt::Display for Reason {
                 "no AWS credentials: with hostNetwork the pod would get the node's Google identity"
                     .to_owned()
             }
-            Self::InvalidRole { value, error } => format!("{ROLE_ARN} \"{value}\": {error}"),
+            Self::InvalidRole {
+                annotation,
+                value,
+                error,
+            } => {
+                format!("{annotation} \"{value}\": {error}")
+            }
             Self::LeftOver { annotation } => {
                 format!(
                     "{annotation} is left alone: the ServiceAccount has no {GOOGLE_SERVICE_ACCOUNT}"

@@ -67,6 +67,7 @@ cases! {
     d4_the_go_gtoken_mounted_a_volume_that_was_not_there_on_dry_run => "dry-run",
     eks_chart_with_tokens_of_the_cluster => "eks-chart-with-tokens-of-the-cluster",
     eks_role_left_over => "eks-role-left-over",
+    eks_role_malformed => "eks-role-malformed",
     eks_role_with_google_account => "eks-role-with-google-account",
     empty_arrays => "empty-arrays",
     ephemeral_containers => "ephemeral-containers",
