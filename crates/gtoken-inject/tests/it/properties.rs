@@ -72,7 +72,7 @@ proptest! {
     ) {
         let once = applied(&pod, &review(&pod, Ok(&binding()), first));
         let again = applied(&once, &review(&once, Ok(&binding()), second));
-        prop_assert!(keeps(&once, &again));
+        prop_assert!(keeps(&without_record(&once), &again));
         for name in ["generate-gcp-id-token", "update-gcp-id-token"] {
             prop_assert!(count(&again, name) <= count(&pod, name).max(1), "{name} stands there twice");
         }
@@ -161,6 +161,15 @@ proptest! {
         let body = body(&pod);
         prop_assert!(Review::parse(&body[..cut.index(body.len())]).is_err());
     }
+}
+
+/// The pod without our own record, which grows with what is added.
+fn without_record(pod: &Value) -> Value {
+    let mut pod = pod.clone();
+    if let Some(Value::Object(annotations)) = pod.pointer_mut("/metadata/annotations") {
+        annotations.remove("amazonaws.com/gtoken-injected");
+    }
+    pod
 }
 
 /// Where containers of this name stand in a list.
