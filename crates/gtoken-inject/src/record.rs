@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::annotation::INJECTED;
+use crate::annotation::{GENERATE_CONTAINER, INJECTED, UPDATE_CONTAINER};
 use crate::patch::Patch;
 use crate::pod::{Container, Pod};
 
@@ -72,14 +72,19 @@ impl Record {
     }
 
     fn is_agent(&self, container: &Container<'_>) -> bool {
-        let recorded = self.agents.get(&*container.name);
+        let is_ours = [GENERATE_CONTAINER, UPDATE_CONTAINER].contains(&&*container.name);
+        let recorded = self.agents.get(&*container.name).filter(|_| is_ours);
         recorded.is_some_and(|recorded| container.image_and_args().eq(recorded))
     }
 
     fn strip_application(&self, container: &mut Container<'_>, at: &str, patch: &mut Patch) {
         if let Some(env) = &mut container.env {
             take(env, &format!("{at}/env"), patch, |variable| {
-                let recorded = self.env.get(&*variable.name);
+                // Whoever writes a record of his own gets nothing else removed by it.
+                let is_ours = ["AWS_", "GTOKEN_"]
+                    .iter()
+                    .any(|start| variable.name.starts_with(start));
+                let recorded = self.env.get(&*variable.name).filter(|_| is_ours);
                 recorded.is_some_and(|content| *content == *variable.content())
             });
         }

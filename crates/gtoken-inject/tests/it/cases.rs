@@ -126,6 +126,7 @@ cases! {
     pod_level_resources => "pod-level-resources",
     pod_level_resources_empty => "pod-level-resources-empty",
     record_malformed => "record-malformed",
+    record_of_strangers => "record-of-strangers",
     region => "region",
     region_malformed => "region-malformed",
     region_of_the_user => "region-of-the-user",
