@@ -146,6 +146,23 @@ impl<'a> Review<'a> {
                 .warnings
                 .extend(reason.warns().then(|| reason.to_string())),
         }
+        self.write(response)
+    }
+
+    /// Answers that the object is admitted as it is, with what whoever sent it should know.
+    pub(crate) fn admit(&self, outcome: &'static str, warnings: Vec<String>) -> Vec<u8> {
+        self.write(Response {
+            uid: &self.uid,
+            allowed: true,
+            status: None,
+            patch_type: None,
+            patch: None,
+            warnings,
+            audit_annotations: AuditAnnotations { outcome },
+        })
+    }
+
+    fn write(&self, response: Response<'_>) -> Vec<u8> {
         let answer = Answer {
             api_version: self.version,
             kind: "AdmissionReview",

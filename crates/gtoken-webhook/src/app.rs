@@ -91,7 +91,7 @@ struct Webhook {
 impl Webhook {
     fn new(client: &Client, settings: Settings) -> Self {
         let metrics = Arc::new(Metrics::default());
-        let api = ServiceAccounts::new(client.clone());
+        let api = ServiceAccounts::new(client.clone(), settings.dialect.clone());
         let accounts = Arc::new(Accounts::new(api, Doubt::default(), Arc::clone(&metrics)));
         let admin = Arc::new(Admin {
             metrics,

@@ -64,8 +64,8 @@ impl Routes {
     {
         let method = request.method();
         match request.uri().path() {
-            "/pods" if *method == Method::POST => self.review(request).await,
-            "/pods" => not_allowed("POST"),
+            "/pods" | "/serviceaccounts" if *method == Method::POST => self.review(request).await,
+            "/pods" | "/serviceaccounts" => not_allowed("POST"),
             "/healthz" => reading(method, || self.admin.health()),
             "/readyz" => reading(method, || self.admin.ready()),
             "/metrics" if self.shows_metrics => reading(method, || self.admin.metrics()),
@@ -86,10 +86,12 @@ impl Routes {
                 "the content type is application/json",
             );
         }
+        let is_pod = request.uri().path() == "/pods";
         let deadline = start + budget(request.uri().query());
         let read = timeout_at(deadline.into(), body::read(request.into_body())).await;
         match read {
-            Ok(Ok(body)) => respond(self.admitter.admit(&body, deadline).await),
+            Ok(Ok(body)) if is_pod => respond(self.admitter.admit(&body, deadline).await),
+            Ok(Ok(body)) => respond(self.admitter.advise(&body)),
             Ok(Err(unread)) => self.unread(&unread, start),
             Err(_) => self.unread(&Unread::TooSlow, start),
         }

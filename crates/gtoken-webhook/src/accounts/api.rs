@@ -3,10 +3,11 @@
 //! Typed objects with their managed fields would take a hundred times the memory while they are read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::Stream;
-use gtoken_inject::{Binding, Unbound};
+use gtoken_inject::{Binding, Dialect, Unbound};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use kube::api::{GetParams, ListParams, Request, WatchEvent, WatchParams};
@@ -44,9 +45,12 @@ impl ServiceAccount {
     }
 
     /// What its annotations ask for.
-    pub fn binding(&self) -> Result<Binding, Unbound> {
-        let annotations = self.metadata.annotations.as_ref();
-        Binding::parse(|name| annotations?.get(name).map(String::as_str))
+    fn binding(&self, dialect: &Dialect) -> Result<Binding, Unbound> {
+        let annotations = self.metadata.annotations.iter().flatten();
+        Binding::parse(
+            dialect,
+            annotations.map(|(name, value)| (&**name, &**value)),
+        )
     }
 
     /// Whether it was created less than `age` ago, or in what a slow clock takes for the future.
@@ -78,12 +82,21 @@ pub(super) struct PageMetadata {
 
 /// Asks the Kubernetes API for ServiceAccounts.
 #[derive(Clone)]
-pub struct ServiceAccounts(Client);
+pub struct ServiceAccounts {
+    client: Client,
+    dialect: Arc<Dialect>,
+}
 
 impl ServiceAccounts {
-    /// Asks by this client.
-    pub fn new(client: Client) -> Self {
-        Self(client)
+    /// Asks by this client, and reads annotations in this way.
+    pub fn new(client: Client, dialect: Dialect) -> Self {
+        let dialect = Arc::new(dialect);
+        Self { client, dialect }
+    }
+
+    /// What a ServiceAccount's annotations ask for.
+    pub fn binding(&self, service_account: &ServiceAccount) -> Result<Binding, Unbound> {
+        service_account.binding(&self.dialect)
     }
 
     /// One ServiceAccount; none if the API server says that there is no such.
@@ -120,7 +133,7 @@ impl ServiceAccounts {
         let params = WatchParams::default();
         let request = everywhere().watch_metadata(&params, resource_version);
         let request = request.map_err(kube::Error::BuildRequest)?;
-        self.0.request_events(request).await
+        self.client.request_events(request).await
     }
 
     async fn ask<T: for<'a> Deserialize<'a>>(
@@ -128,7 +141,7 @@ impl ServiceAccounts {
         request: Result<hyper::Request<Vec<u8>>, request::Error>,
     ) -> Result<T, kube::Error> {
         let request = request.map_err(kube::Error::BuildRequest)?;
-        let text = self.0.request_text(request).await?;
+        let text = self.client.request_text(request).await?;
         serde_json::from_str(&text).map_err(kube::Error::SerdeError)
     }
 }

@@ -170,7 +170,7 @@ impl Accounts {
             Ok(Err(error)) => return Err(Unknown::Failed(describe(&error).into())),
             Err(_) => return Err(Unknown::TimedOut),
         };
-        let binding = found.map_or(Err(Unbound::NotFound), |found| found.binding());
+        let binding = found.map_or(Err(Unbound::NotFound), |found| self.api.binding(&found));
         Ok(binding.map(Arc::new).map_err(|unbound| {
             let unbound = Arc::new(unbound);
             lock(&self.recent).remember(key.clone(), Arc::clone(&unbound), Instant::now());

@@ -93,7 +93,8 @@ impl Pump {
             for found in page.items {
                 if let Some(key) = found.key() {
                     let is_new = found.is_younger_than(self.fresh, SystemTime::now());
-                    listing.add(key, found.binding(), is_new);
+                    let binding = self.accounts.api().binding(&found);
+                    listing.add(key, binding, is_new);
                 }
             }
             token = page.metadata.r#continue;
@@ -171,7 +172,7 @@ impl Pump {
         let version = match event {
             WatchEvent::Added(found) | WatchEvent::Modified(found) => {
                 if let Some(key) = found.key() {
-                    let binding = found.binding();
+                    let binding = self.accounts.api().binding(&found);
                     self.accounts.update(|index| index.apply(key, binding, now));
                 }
                 found.resource_version().to_owned()

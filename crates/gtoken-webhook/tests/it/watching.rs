@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gtoken_inject::Dialect;
 use gtoken_sandbox::kubernetes::{Fault, Kubernetes};
 use gtoken_sandbox::{Config, Sandbox};
 use gtoken_webhook::accounts::api::ServiceAccounts;
@@ -128,7 +129,7 @@ impl Pump {
             |name: &str| (name == cluster::KUBECONFIG).then(|| OsString::from(&kubeconfig));
         let client = cluster::client(variable).await.unwrap();
         let metrics = Arc::new(Metrics::default());
-        let api = ServiceAccounts::new(client);
+        let api = ServiceAccounts::new(client, Dialect::default());
         let accounts = Arc::new(Accounts::new(api, Doubt::default(), Arc::clone(&metrics)));
         let readiness = Readiness::default();
         let listed = readiness.awaits("the list");

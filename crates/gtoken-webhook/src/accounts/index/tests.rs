@@ -1,5 +1,8 @@
 //! The table and its doubts, with a time of their own.
 
+use gtoken_inject::Dialect;
+use gtoken_inject::annotation::ROLE_ARN;
+
 use super::*;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
@@ -11,7 +14,7 @@ fn key(name: &str) -> Key {
 }
 
 fn binding(role: &str) -> Result<Binding, Unbound> {
-    Binding::parse(|name| (name == gtoken_inject::annotation::ROLE_ARN).then_some(role))
+    Binding::parse(&Dialect::default(), [(ROLE_ARN, role)])
 }
 
 fn no_role() -> Result<Binding, Unbound> {
