@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, fmt};
 pub struct LogLevel(LevelFilter);
 
 impl Default for LogLevel {
-    /// A line for each review is worth its price: it answers why a pod was or was not injected.
+    /// A line for each pod that is injected, denied or to be mended; those that ask for nothing are told from `debug` on.
     fn default() -> Self {
         Self(LevelFilter::INFO)
     }
