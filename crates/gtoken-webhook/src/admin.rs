@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use clap::Args;
@@ -65,9 +66,14 @@ impl Admin {
 
     /// `/readyz`: whether traffic should come, and why not.
     pub fn ready(&self) -> Response<Full<Bytes>> {
-        match self.readiness.check() {
-            Ok(()) => text(StatusCode::OK, "ok"),
-            Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, reason.to_string()),
+        let now = SystemTime::now();
+        let parts = self.readiness.parts(now);
+        match self.readiness.check(now) {
+            Ok(()) => text(StatusCode::OK, format!("ok\n{parts}")),
+            Err(reason) => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("{reason}\n{parts}"),
+            ),
         }
     }
 

@@ -148,8 +148,13 @@ impl Webhook {
             info!(%address, "listening for telemetry");
             tokio::spawn(Arc::clone(&self.admin).serve(listener));
         }
+        let readiness = self.admin.readiness.clone();
+        let listener = readiness.awaits("the listener");
+        let reload = bound.reload(Arc::clone(&self.admin.metrics), readiness);
+        supervise(move || reload.clone().run());
         let (end, ending) = watch::channel(false);
         let served = tokio::spawn(bound.serve(routes, ending));
+        listener.arrived();
 
         let asked = signals.next().await;
         info!(

@@ -171,6 +171,8 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
+    use crate::certs::files::Files;
+    use crate::certs::{Leaf, OldestTls, server_config};
     use crate::testing::routes;
 
     /// How long a connection is kept whose client sends these bytes and then nothing.
@@ -200,8 +202,10 @@ mod tests {
         let [certificate, key] = ["tls.crt", "tls.key"].map(|name| folder.path().join(name));
         std::fs::write(&certificate, generated.cert.pem()).unwrap();
         std::fs::write(&key, generated.signing_key.serialize_pem()).unwrap();
-        let leaf = crate::certs::Leaf::new(crate::certs::files::load(&certificate, &key).unwrap());
-        let tls = TlsAcceptor::from(Arc::new(crate::certs::server_config(leaf).unwrap()));
+        let files = Files { certificate, key };
+        let leaf = Leaf::new(files.parse(&files.read().unwrap()).unwrap());
+        let tls = server_config(leaf, OldestTls::default()).unwrap();
+        let tls = TlsAcceptor::from(Arc::new(tls));
 
         let (_client, server) = duplex(1024);
         let (_end, ending) = watch::channel(false);

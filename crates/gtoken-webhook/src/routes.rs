@@ -47,6 +47,7 @@ impl Routes {
         B::Error: fmt::Display,
     {
         let start = Instant::now();
+        let _on_its_way = self.admin.metrics.in_flight();
         let answer = AssertUnwindSafe(self.route(request)).catch_unwind().await;
         answer.unwrap_or_else(|_| {
             self.refuse("panicked", Answered::Unavailable, start);
@@ -89,7 +90,12 @@ impl Routes {
         let deadline = start + budget(request.uri().query());
         let read = timeout_at(deadline.into(), body::read(request.into_body())).await;
         match read {
-            Ok(Ok(body)) => respond(self.admitter.admit(&body, deadline).await),
+            Ok(Ok(body)) => {
+                let admission = self.admitter.admit(&body, deadline).await;
+                let metrics = &self.admin.metrics;
+                metrics.bytes(body.len(), admission.body().len());
+                respond(admission)
+            }
             Ok(Err(unread)) => self.unread(&unread, start),
             Err(_) => self.unread(&Unread::TooSlow, start),
         }

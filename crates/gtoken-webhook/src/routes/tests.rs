@@ -67,7 +67,8 @@ async fn readiness_says_what_it_waits_for() {
     let response = routes.answer(request).await;
     assert_eq!(response.status(), 503);
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(body, "waiting for the ServiceAccounts");
+    let text = "waiting for the ServiceAccounts\n[-] the ServiceAccounts: awaited\n";
+    assert_eq!(body, text);
 }
 
 #[tokio::test]

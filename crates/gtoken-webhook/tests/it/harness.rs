@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +11,9 @@ use std::time::{Duration, Instant};
 use gtoken_sandbox::kubernetes::Kubernetes;
 use gtoken_sandbox::{Config, Sandbox};
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use serde_json::Value;
 use tempfile::TempDir;
 use ureq::Agent;
@@ -182,6 +186,20 @@ pub(crate) fn command(sandbox: &Sandbox, folder: &Path) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     command
+}
+
+/// What a client of the sandbox's authority has for TLS, in these versions.
+pub(crate) fn client_config(
+    sandbox: &Sandbox,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(sandbox.ca_pem().as_bytes());
+    roots.add(authority.unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions);
+    let config = config.unwrap().with_root_certificates(roots);
+    config.with_no_client_auth()
 }
 
 pub(crate) fn file(folder: &Path, name: &str, content: &str) -> PathBuf {

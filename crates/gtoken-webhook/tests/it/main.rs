@@ -1,6 +1,7 @@
 //! The webhook as it is shipped, a process, against the sandbox's Kubernetes API.
 
 mod bad_input;
+mod certificates;
 mod ending;
 mod harness;
 mod injecting;
