@@ -16,6 +16,7 @@ mod connection;
 pub mod log;
 pub mod metrics;
 pub mod ready;
+pub mod room;
 pub mod routes;
 pub mod serve;
 pub mod signals;

@@ -19,7 +19,7 @@ use crate::certs::files::{CannotLoad, Files, Pem};
 use crate::certs::reload::Reload;
 use crate::certs::{self, Leaf, OldestTls};
 use crate::cli;
-use crate::connection;
+use crate::connection::{self, Crowd, MOST_CONNECTIONS};
 use crate::metrics::Metrics;
 use crate::ready::Readiness;
 use crate::routes::Routes;
@@ -105,18 +105,20 @@ impl Bound {
         let acceptor = TlsAcceptor::from(self.tls);
         // Every connection holds a receiver, so that the sender sees the last one go.
         let (closing, closed) = watch::channel(false);
-        let serve = |stream| {
-            let (acceptor, routes) = (acceptor.clone(), Arc::clone(&routes));
-            tokio::spawn(connection::serve(stream, acceptor, routes, closed.clone()));
+        let crowd = Crowd::new(MOST_CONNECTIONS, Arc::clone(&routes.admin.metrics));
+        let serve = |(stream, place)| {
+            let (acceptor, routes, closed) =
+                (acceptor.clone(), Arc::clone(&routes), closed.clone());
+            tokio::spawn(connection::serve(stream, acceptor, routes, place, closed));
         };
         loop {
             tokio::select! {
-                stream = connection::accept(&self.listener) => serve(stream),
+                stream = connection::accept(&self.listener, &crowd) => serve(stream),
                 () = connection::told(&mut ending) => break,
             }
         }
         // Whoever has connected already would see the listener's end as a reset.
-        while let Some(stream) = connection::accept(&self.listener).now_or_never() {
+        while let Some(stream) = connection::accept(&self.listener, &crowd).now_or_never() {
             serve(stream);
         }
         drop((self.listener, closed));

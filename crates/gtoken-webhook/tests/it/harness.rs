@@ -115,6 +115,25 @@ impl Webhook {
         agent(&self.sandbox)
     }
 
+    /// Makes such clients elsewhere.
+    pub(crate) fn agents(&self) -> impl Fn() -> Agent + Send + use<> {
+        let authority = self.sandbox.ca_pem().to_owned();
+        move || agent_trusting(&authority)
+    }
+
+    /// The most memory that the process ever had, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// A kind of memory that the process has, in KiB.
+    pub(crate) fn memory(&self, kind: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let mut lines = status.lines();
+        let amount = lines.find_map(|line| line.strip_prefix(kind)).unwrap();
+        amount.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.address)
     }
@@ -154,7 +173,8 @@ impl Webhook {
 impl Drop for Webhook {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("{:#?}", self.log.try_iter().collect::<Vec<_>>());
+            let lines: Vec<_> = self.log.try_iter().collect();
+            eprintln!("{:#?}", &lines[lines.len().saturating_sub(30)..]);
         }
         // Fails only where it has ended already.
         let _ = self.child.kill();
@@ -249,7 +269,11 @@ fn logged(log: &Receiver<String>, message: &str) -> Value {
 }
 
 fn agent(sandbox: &Sandbox) -> Agent {
-    let authority = Certificate::from_pem(sandbox.ca_pem().as_bytes()).unwrap();
+    agent_trusting(sandbox.ca_pem())
+}
+
+fn agent_trusting(authority: &str) -> Agent {
+    let authority = Certificate::from_pem(authority.as_bytes()).unwrap();
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[authority]));
     let config = Agent::config_builder()
         .tls_config(tls.build())

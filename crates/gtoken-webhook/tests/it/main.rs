@@ -2,8 +2,10 @@
 
 mod bad_input;
 mod certificates;
+mod clients;
 mod ending;
 mod harness;
+mod hostile;
 mod injecting;
 mod outside;
 mod reviews;
