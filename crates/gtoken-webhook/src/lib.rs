@@ -13,6 +13,7 @@ pub mod certs;
 pub mod cli;
 pub mod cluster;
 mod connection;
+mod dry_start;
 pub mod log;
 pub mod metrics;
 pub mod ready;
