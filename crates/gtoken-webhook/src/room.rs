@@ -12,8 +12,8 @@ use bytes::Bytes;
 
 use crate::connection::Member;
 
-/// The bytes that all requests may take: two bodies of the largest size, or more than a thousand usual reviews.
-const ROOM: usize = 16 << 20;
+/// The bytes that all requests may take: a body of the largest size beside hundreds of usual reviews.
+const ROOM: usize = 12 << 20;
 /// What a request takes beside its body and its answer: its head, its task, its stream.
 const REQUEST: usize = 8 << 10;
 

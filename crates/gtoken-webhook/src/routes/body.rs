@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
+use tokio::time::timeout;
 
 use crate::room::{NoRoom, Share};
 
@@ -14,6 +16,9 @@ pub(super) const MAX_BODY: usize = 8 << 20;
 
 /// The most bytes that are read and thrown away of a body that is not wanted.
 const MAX_DISCARDED: usize = 64 << 20;
+
+/// How long nothing may come of a body that is not wanted: nobody is writing it any more.
+const STALLED: Duration = Duration::from_secs(1);
 
 /// Why there is no body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,14 +84,14 @@ where
     }
 }
 
-/// Reads on and throws away what comes: a client of HTTP/1.1 that is still writing reads no answer, and a connection
-/// that is closed under it takes the answer along.
+/// Reads on and throws away what comes, as long as it does come: a client of HTTP/1.1 that is still writing reads no
+/// answer, and a connection that is closed under it takes the answer along.
 pub(super) async fn discard<B>(mut body: Pin<&mut B>)
 where
     B: Body<Data = Bytes>,
 {
     let mut length = 0;
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Ok(Some(Ok(frame))) = timeout(STALLED, body.frame()).await {
         length += frame.data_ref().map_or(0, Bytes::len);
         if length > MAX_DISCARDED {
             return;

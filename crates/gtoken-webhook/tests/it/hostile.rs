@@ -110,12 +110,12 @@ async fn slow_bodies_do_not_matter() {
         let head = "POST /pods HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 8388608\r\n\r\n";
         let mut bytes = head.as_bytes().to_vec();
         bytes.resize(bytes.len() + (1 << 20), b' ');
-        drop(over_each(webhook, 200, b"http/1.1", &bytes).await);
+        drop(over_each(webhook, 150, b"http/1.1", &bytes).await);
         let mut frames = Frames::begin();
         for stream in 0..100 {
             frames = frames.post(2 * stream + 1).data(2 * stream + 1, &[b' '; 9 << 10]);
         }
-        drop(over_each(webhook, 100, b"h2", &frames.bytes).await);
+        drop(over_each(webhook, 60, b"h2", &frames.bytes).await);
     })
     .await;
 }
@@ -300,7 +300,7 @@ async fn answers_that_nobody_takes_do_not_matter() {
             for stream in 0..100 {
                 frames = frames.get(2 * stream + 1, "/metrics");
             }
-            open.extend(over_each(webhook, 300, b"h2", &frames.bytes).await);
+            open.extend(over_each(webhook, 150, b"h2", &frames.bytes).await);
         }
     })
     .await;
