@@ -4,6 +4,7 @@ mod activity;
 mod answer;
 mod crowd;
 mod fair;
+mod handshake;
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -14,6 +15,7 @@ use activity::{Active, Activity, Heard};
 use answer::Answer;
 pub(crate) use crowd::{Crowd, Member, Place};
 use fair::Fair;
+use handshake::Failed;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
@@ -31,11 +33,12 @@ use tracing::{debug, warn};
 use crate::room::Room;
 use crate::routes::Routes;
 
-/// The most connections of the main listener: some 30 KiB each, and four times that where all streams were used once.
+/// The most connections of the main listener: some 30 KiB each, and several times that where all streams were used.
 /// API servers multiplex, and need a few.
 pub(crate) const MOST_CONNECTIONS: usize = 512;
-/// The most requests at once on a connection; API servers open another for more.
-const MOST_STREAMS: u32 = 64;
+/// The most requests at once on a connection, which is what Go's and hyper's clients take it to be until they are told;
+/// with fewer, the first burst on a connection would be refused in part. API servers open another for more.
+const MOST_STREAMS: u32 = 100;
 /// The bytes of a request's head; those of API servers have one or two thousand.
 const MOST_HEAD: u16 = 16 << 10;
 /// The bytes of answers that wait for a connection, which is more than one answer has.
@@ -91,15 +94,20 @@ pub(crate) async fn serve<I>(
 {
     let handshake = tokio::select! {
         handshake = timeout(HEAD_TIMEOUT, tls.accept(stream)) => handshake,
-        () = place.member().sent_away() => return debug!("a TLS handshake made room for others"),
+        () = place.member().sent_away() => return fail(&routes, Failed::NoRoom),
     };
     let stream = match handshake {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return debug!(%error, "a TLS handshake failed"),
-        Err(_) => return debug!("a TLS handshake did not end in time"),
+        Ok(Err(error)) => return fail(&routes, Failed::by(&error)),
+        Err(_) => return fail(&routes, Failed::Slow),
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     speak(stream, is_http2, routes, Arc::new(place), ending).await;
+}
+
+fn fail(routes: &Routes, failed: Failed) {
+    routes.admin.metrics.handshake_failed(failed.label());
+    failed.tell();
 }
 
 async fn speak<I>(

@@ -28,6 +28,7 @@ pub struct Metrics {
     response_bytes: Counter,
     connections: Gauge<i64, AtomicI64>,
     connections_shed: Counter,
+    handshakes_failed: Family<ReasonLabels, Counter>,
     certificate_expiry: Gauge<f64, AtomicU64>,
     certificate_reloads: Family<ResultLabels, Counter>,
     api_requests: Family<ApiLabels, Counter>,
@@ -155,6 +156,13 @@ impl Metrics {
         self.connections_shed.inc();
     }
 
+    /// Counts a TLS handshake that came to nothing.
+    pub fn handshake_failed(&self, reason: &'static str) {
+        self.handshakes_failed
+            .get_or_create(&ReasonLabels { reason })
+            .inc();
+    }
+
     /// Says until when the certificate that is served is good.
     pub fn certificate_expiry(&self, expiry: SystemTime) {
         let since = expiry.duration_since(SystemTime::UNIX_EPOCH);
@@ -222,6 +230,7 @@ impl Default for Metrics {
             response_bytes: Counter::default(),
             connections: Gauge::default(),
             connections_shed: Counter::default(),
+            handshakes_failed: Family::default(),
             certificate_expiry: Gauge::default(),
             certificate_reloads: Family::default(),
             api_requests: Family::default(),
@@ -259,6 +268,9 @@ impl Metrics {
         registry.register("connections", help, self.connections.clone());
         let help = "Connections closed to make room for others";
         registry.register("connections_shed", help, self.connections_shed.clone());
+        let help = "TLS handshakes that came to nothing, by reason";
+        let failed = self.handshakes_failed.clone();
+        registry.register("tls_handshakes_failed", help, failed);
         let help = "Until when the certificate that is served is good, in seconds since 1970";
         let expiry = self.certificate_expiry.clone();
         registry.register_with_unit("certificate_expiry_timestamp", help, Unit::Seconds, expiry);
@@ -308,6 +320,7 @@ mod tests {
         metrics.certificate_expiry(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_564_805));
         metrics.certificate_reload("refused");
         metrics.connection_shed();
+        metrics.handshake_failed("untrusted");
         metrics.api_request("serviceaccounts", Some(403));
         metrics.api_request("version", None);
         let on_its_way = (metrics.in_flight(), metrics.connection());
@@ -329,6 +342,7 @@ mod tests {
             "gtoken_webhook_response_bytes_total 2000",
             "gtoken_webhook_connections 1",
             "gtoken_webhook_connections_shed_total 1",
+            r#"gtoken_webhook_tls_handshakes_failed_total{reason="untrusted"} 1"#,
             "gtoken_webhook_certificate_expiry_timestamp_seconds 1795564805.0",
             r#"gtoken_webhook_certificate_reloads_total{result="refused"} 1"#,
             r#"gtoken_webhook_api_requests_total{resource="serviceaccounts",code="403"} 1"#,

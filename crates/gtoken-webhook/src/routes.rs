@@ -22,6 +22,7 @@ use tracing::warn;
 
 use crate::admin::{Admin, not_allowed, reading, text};
 use crate::admit::{Admission, Admitter};
+use crate::log::Seldom;
 use crate::metrics::Answered;
 use crate::room::{Room, Share};
 
@@ -29,6 +30,9 @@ use crate::room::{Room, Share};
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest that a webhook configuration may ask for.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often it is said that a request held no review, which a hostile client may send without end.
+static SAID: Seldom = Seldom::new(Duration::from_secs(1));
 
 /// Answers requests on the main listener.
 #[derive(Debug)]
@@ -134,7 +138,9 @@ impl Routes {
                 Answered::Refused,
             ),
         };
-        warn!(reason = %unread, "a request without a review");
+        if SAID.is_due(Instant::now()) {
+            warn!(reason = %unread, "a request without a review; /metrics counts those that are not told here");
+        }
         self.refuse(label, answered, start);
         let mut response = if answered == Answered::Unavailable {
             again(unread.to_string())

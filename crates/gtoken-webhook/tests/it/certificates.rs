@@ -142,3 +142,30 @@ async fn both_versions_of_tls_are_served_unless_the_older_is_kept_out() {
     assert!(connect(&strict, &[&TLS12, &TLS13]).await.is_ok());
     assert_eq!(strict.post(&review("reader")).status, 200);
 }
+
+#[tokio::test]
+async fn handshakes_that_come_to_nothing_are_counted_by_whose_fault_it_is() {
+    let webhook = Webhook::start_with(&["--tls-min-version=1.3"]);
+    let stranger = Sandbox::start(Config::default()).unwrap();
+    for versions in [&[&TLS13][..], &[&TLS12]] {
+        let trusted = if versions[0] == &TLS13 {
+            &stranger
+        } else {
+            &webhook.sandbox
+        };
+        let connector = TlsConnector::from(Arc::new(client_config(trusted, versions)));
+        let stream = TcpStream::connect(&webhook.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        assert!(connector.connect(name, stream).await.is_err());
+    }
+    let said = webhook.logged(
+        "a client does not trust the certificate that is served; does the caBundle of the webhook configuration hold its authority, and it the name of the Service?",
+    );
+    assert_eq!(said["level"], "WARN");
+    for reason in ["untrusted", "unspoken"] {
+        let line = format!(r#"gtoken_webhook_tls_handshakes_failed_total{{reason="{reason}"}} 1"#);
+        awaited(reason, || {
+            webhook.get("/metrics").body.contains(&line).then_some(())
+        });
+    }
+}

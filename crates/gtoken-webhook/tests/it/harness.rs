@@ -1,5 +1,6 @@
 //! A sandbox, a webhook beside it, and a client that sends what an API server would.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -187,7 +188,7 @@ pub(crate) fn command(sandbox: &Sandbox, folder: &Path) -> Command {
     let (certificate, key) = sandbox.issue_certificate(&["localhost", "127.0.0.1"]);
     let certificate = file(folder, "tls.crt", &certificate);
     let key = file(folder, "tls.key", &key);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gtoken-webhook"));
+    let mut command = Command::new(binary());
     command
         .env_clear()
         .env(
@@ -206,6 +207,12 @@ pub(crate) fn command(sandbox: &Sandbox, folder: &Path) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     command
+}
+
+/// The webhook that is tried: the one built with these tests, or that which `GTOKEN_WEBHOOK_BINARY` names.
+pub(crate) fn binary() -> OsString {
+    let named = std::env::var_os("GTOKEN_WEBHOOK_BINARY");
+    named.unwrap_or_else(|| env!("CARGO_BIN_EXE_gtoken-webhook").into())
 }
 
 /// What a client of the sandbox's authority has for TLS, in these versions.

@@ -7,7 +7,7 @@ use gtoken_sandbox::kubernetes::Fault;
 use gtoken_sandbox::{Config, Sandbox};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
-use crate::harness::{Webhook, command, file};
+use crate::harness::{Webhook, binary, command, file};
 
 /// Runs a webhook that must not start, its own files first, these arguments last.
 fn run(args: &[&str], kubeconfig: Option<&str>) -> Output {
@@ -55,7 +55,6 @@ fn an_address_in_use_is_named() {
 fn certificate_files_that_cannot_be_used_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start(Config::default()).unwrap();
-    let binary = env!("CARGO_BIN_EXE_gtoken-webhook");
     let empty = file(folder.path(), "empty.crt", "").display().to_string();
     let (certificate, _) = sandbox.issue_certificate(&["localhost"]);
     let (_, other_key) = sandbox.issue_certificate(&["localhost"]);
@@ -79,7 +78,7 @@ fn certificate_files_that_cannot_be_used_are_named() {
         ),
         (&certificate, &other_key, "cannot be served together"),
     ] {
-        let mut command = std::process::Command::new(binary);
+        let mut command = std::process::Command::new(binary());
         command.args([
             "server",
             "--tls-cert-file",
@@ -115,8 +114,7 @@ fn flags_that_contradict_each_other_are_both_named() {
 
 #[test]
 fn go_gtoken_served_plain_http_without_tls_files() {
-    let binary = env!("CARGO_BIN_EXE_gtoken-webhook");
-    let without = std::process::Command::new(binary).arg("server").output();
+    let without = std::process::Command::new(binary()).arg("server").output();
     let words = ["--tls-cert-file", "--tls-private-key-file"];
     assert_fails(&without.unwrap(), 2, &words);
     let webhook = Webhook::start();
