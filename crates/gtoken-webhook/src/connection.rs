@@ -26,6 +26,7 @@ use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
@@ -74,9 +75,12 @@ pub(crate) async fn accept(listener: &TcpListener, crowd: &Arc<Crowd>) -> (TcpSt
                     warn!(%error, "cannot accept connections; trying again");
                     said = Some(Instant::now());
                 }
-                // Where no file descriptor is left, this frees one.
-                crowd.shed();
-                sleep(ACCEPT_PAUSE).await;
+                // Where no file descriptor is left, this frees one, as soon as the other has its turn.
+                if crowd.shed() {
+                    yield_now().await;
+                } else {
+                    sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }

@@ -63,17 +63,20 @@ impl Crowd {
         }
     }
 
-    /// Sends away the connection that has brought least.
-    pub(crate) fn shed(&self) {
+    /// Sends away the connection that has brought least, and tells whether it goes at once, without a goodbye.
+    pub(crate) fn shed(&self) -> bool {
         let mut members = self.lock();
         let least = members
             .iter()
             .enumerate()
             .min_by_key(|(_, member)| member.merit());
-        if let Some(least) = least.map(|(at, _)| at) {
-            members.swap_remove(least).send_away();
-            self.metrics.connection_shed();
-        }
+        let Some(least) = least.map(|(at, _)| at) else {
+            return false;
+        };
+        let member = members.swap_remove(least);
+        member.send_away();
+        self.metrics.connection_shed();
+        !member.has_merit()
     }
 
     fn touch(&self, member: &Member) {

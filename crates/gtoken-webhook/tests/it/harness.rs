@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use gtoken_sandbox::kubernetes::Kubernetes;
 use gtoken_sandbox::{Config, Sandbox};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -120,6 +120,15 @@ impl Webhook {
     pub(crate) fn agents(&self) -> impl Fn() -> Agent + Send + use<> {
         let authority = self.sandbox.ca_pem().to_owned();
         move || agent_trusting(&authority)
+    }
+
+    /// From now on the process may have no more than so many files open.
+    pub(crate) fn limit_files(&self, most: u64) {
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).unwrap();
     }
 
     /// The most memory that the process ever had, in KiB.

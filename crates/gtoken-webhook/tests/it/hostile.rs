@@ -147,6 +147,19 @@ async fn ten_thousand_idle_connections_do_not_matter() {
 }
 
 #[tokio::test]
+async fn running_out_of_files_does_not_matter() {
+    beside_a_good_client(async |webhook| {
+        webhook.limit_files(50);
+        let mut open = Vec::new();
+        for _ in 0..500 {
+            open.push(TcpStream::connect(&webhook.address).await.unwrap());
+        }
+        drop((open, over_each(webhook, 200, b"http/1.1", b"GET").await));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn bodies_that_are_too_large_do_not_matter() {
     beside_a_good_client(async |webhook| {
         let posts = [(8 << 20) + 1, 64 << 20].map(|length| {
