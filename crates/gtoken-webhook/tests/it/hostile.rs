@@ -61,6 +61,7 @@ async fn beside_a_good_client(attack: impl AsyncFnOnce(&Webhook)) {
     let peak = webhook.peak_memory();
     // The pages of the program itself, of which a debug build has more than what is shipped.
     let program = webhook.memory("RssFile:");
+    eprintln!("{peak} KiB at the peak, {program} KiB of the program");
     let shipped = peak - program + program.min(SHIPPED_PROGRAM);
     assert!(
         shipped < MOST_MEMORY,
