@@ -6,7 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::Request;
+use hyper::body::Frame;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -181,6 +188,29 @@ async fn bodies_that_are_too_large_do_not_matter() {
         join_all([0, 0, 1, 0, 0].map(|number| one(&posts[number]))).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_told_so_by_http2_too() {
+    let webhook = Webhook::start();
+    let stream = TokioIo::new(tls(&webhook, b"h2").await.unwrap());
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let whole = Full::new(Bytes::from(vec![b' '; (8 << 20) + 1]));
+    let pieces = whole.clone().into_data_stream().map_ok(Frame::data);
+    // Its length is told in the head, or shows only when it has come.
+    for body in [whole.boxed(), StreamBody::new(pieces).boxed()] {
+        let request = Request::post("https://localhost/pods")
+            .header("content-type", "application/json")
+            .body(body)
+            .unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), 413);
+        let text = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(text, "the body is larger than 8388608 bytes");
+    }
 }
 
 #[tokio::test]
