@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use tokio::net::TcpListener;
@@ -14,6 +15,19 @@ pub struct ListenAddress {
 }
 
 impl ListenAddress {
+    /// Whether both cannot be listened on: the same port of the same host, or of every address of the machine.
+    pub fn clashes_with(&self, other: &Self) -> bool {
+        let everywhere = |host: &Option<String>| match host.as_deref() {
+            None => true,
+            Some(host) => host
+                .parse()
+                .is_ok_and(|address: IpAddr| address.is_unspecified()),
+        };
+        self.port == other.port
+            && self.port != 0
+            && (self.host == other.host || everywhere(&self.host) || everywhere(&other.host))
+    }
+
     /// Opens the port; 0 lets the system choose one.
     pub async fn bind(&self) -> Result<TcpListener, CannotListen> {
         let listener = match &self.host {
@@ -136,6 +150,24 @@ mod tests {
             ("https://host:80", InvalidAddress::Host),
         ] {
             assert_eq!(text.parse::<ListenAddress>(), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_port_may_be_listened_on_once() {
+        for (one, other, clashes) in [
+            (":8443", ":8443", true),
+            (":8443", "127.0.0.1:8443", true),
+            ("0.0.0.0:8443", "10.0.0.1:8443", true),
+            ("[::]:8443", "10.0.0.1:8443", true),
+            ("localhost:8443", "localhost:8443", true),
+            ("10.0.0.1:8443", "127.0.0.1:8443", false),
+            (":8443", ":8080", false),
+            (":0", ":0", false),
+        ] {
+            let [one, other]: [ListenAddress; 2] = [one, other].map(|text| text.parse().unwrap());
+            assert_eq!(one.clashes_with(&other), clashes, "{one} {other}");
+            assert_eq!(other.clashes_with(&one), clashes, "{other} {one}");
         }
     }
 

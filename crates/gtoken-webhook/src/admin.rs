@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use clap::Args;
@@ -14,9 +15,12 @@ use tokio::net::TcpListener;
 
 use crate::accounts::Accounts;
 use crate::address::{CannotListen, ListenAddress};
-use crate::connection::{self, HEAD_TIMEOUT};
+use crate::connection::{self, Crowd, HEAD_TIMEOUT};
 use crate::metrics::Metrics;
 use crate::ready::Readiness;
+
+/// The most connections of the telemetry listener: kubelet and Prometheus have one or two each.
+const MOST_CONNECTIONS: usize = 64;
 
 /// Where metrics are shown.
 #[derive(Args, Debug)]
@@ -65,9 +69,14 @@ impl Admin {
 
     /// `/readyz`: whether traffic should come, and why not.
     pub fn ready(&self) -> Response<Full<Bytes>> {
-        match self.readiness.check() {
-            Ok(()) => text(StatusCode::OK, "ok"),
-            Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, reason.to_string()),
+        let now = SystemTime::now();
+        let parts = self.readiness.parts(now);
+        match self.readiness.check(now) {
+            Ok(()) => text(StatusCode::OK, format!("ok\n{parts}")),
+            Err(reason) => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("{reason}\n{parts}"),
+            ),
         }
     }
 
@@ -93,8 +102,9 @@ impl Admin {
 
     /// Serves the listener for as long as the process lives, the end included, when people look closest.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let crowd = Crowd::new(MOST_CONNECTIONS, Arc::clone(&self.metrics));
         loop {
-            let stream = connection::accept(&listener).await;
+            let (stream, place) = connection::accept(&listener, &crowd).await;
             let admin = Arc::clone(&self);
             let service = service_fn(move |request: Request<_>| {
                 let answer = admin.answer(request.method(), request.uri().path());
@@ -103,10 +113,14 @@ impl Admin {
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(8 << 10)
                 .serve_connection(TokioIo::new(stream), service);
             tokio::spawn(async move {
                 // What goes wrong on one connection is for its client to see.
-                let _ = connection.await;
+                tokio::select! {
+                    _ = connection => {}
+                    () = place.member().sent_away() => {}
+                }
             });
         }
     }

@@ -12,7 +12,7 @@ use gtoken_inject::{
 use hyper::StatusCode;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::accounts::{Accounts, Unknown};
 use crate::metrics::{Answered, Metrics};
@@ -42,6 +42,14 @@ pub enum Admission {
 }
 
 impl Admission {
+    /// What is sent back.
+    pub fn body(&self) -> &[u8] {
+        match self {
+            Self::Answer(json) => json,
+            Self::Invalid(reason) | Self::Unknown(reason) => reason.as_bytes(),
+        }
+    }
+
     /// The status that tells the API server what to make of it.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -117,17 +125,26 @@ impl Admitter {
             Decision::Inject(_) | Decision::Skip(_) => Answered::Allowed,
             Decision::Deny(_) => Answered::Denied,
         };
-        info!(
-            uid = review.uid(),
-            namespace = review.namespace(),
-            service_account = service_account(review),
-            dry_run = review.dry_run(),
-            outcome = decision.label(),
-            answer = answered.label(),
-            answer_bytes = answer.len(),
-            microseconds = micros(start),
-            "reviewed"
-        );
+        macro_rules! tell {
+            ($level:ident) => {
+                $level!(
+                    uid = review.uid(),
+                    namespace = review.namespace(),
+                    service_account = service_account(review),
+                    dry_run = review.dry_run(),
+                    outcome = decision.label(),
+                    answer = answered.label(),
+                    answer_bytes = answer.len(),
+                    microseconds = micros(start),
+                    "reviewed"
+                )
+            };
+        }
+        // Most pods ask for nothing; a line for each would bury those that somebody looks for.
+        match decision {
+            Decision::Skip(reason) if !reason.warns() => tell!(debug),
+            Decision::Inject(_) | Decision::Skip(_) | Decision::Deny(_) => tell!(info),
+        }
         self.metrics
             .review(decision.label(), answered, start.elapsed());
         Admission::Answer(answer)

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::accounts::{self, Accounts};
 use crate::admin::Admin;
 use crate::admit::Admitter;
 use crate::cli::{Cli, Command, ServerArgs};
+use crate::dry_start::{self, Finding};
 use crate::metrics::Metrics;
 use crate::ready::Readiness;
 use crate::routes::Routes;
@@ -63,21 +65,38 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, Settings), clap::Error> {
     let cli = Cli::try_parse_from(args)?;
     let Command::Server(server) = &cli.command;
+    let same = |error| Cli::command().error(ErrorKind::ArgumentConflict, error);
+    server.check_addresses().map_err(same)?;
     let invalid = |error| Cli::command().error(ErrorKind::ValueValidation, error);
     let settings = server.inject.settings().map_err(invalid)?;
     Ok((cli, settings))
 }
 
 async fn run(args: ServerArgs, settings: Settings) -> anyhow::Result<ExitCode> {
+    if args.dry_start {
+        return dry_start(&args).await;
+    }
     let signals = Signals::listen().context("cannot listen for signals")?;
     let bound = args.serve.bind().await?;
     let telemetry = args.admin.bind().await?;
     let client = cluster::client(|name| std::env::var_os(name)).await?;
-    let webhook = Webhook::new(&client, settings);
+    let metrics = Arc::new(Metrics::default());
+    let client = cluster::counted(client, Arc::clone(&metrics));
+    let webhook = Webhook::new(&client, settings, metrics);
     webhook.follow(client);
     webhook
         .serve(bound, telemetry, args.serve.drain_delay, signals)
         .await
+}
+
+async fn dry_start(args: &ServerArgs) -> anyhow::Result<ExitCode> {
+    let findings = dry_start::run(args, |name| std::env::var_os(name)).await;
+    let mut stdout = std::io::stdout().lock();
+    for found in &findings {
+        writeln!(stdout, "{found}").context("cannot write to standard output")?;
+    }
+    let is_good = findings.iter().all(Finding::is_good);
+    Ok(ExitCode::from(if is_good { 0 } else { UNUSABLE }))
 }
 
 /// Everything that answering takes, before a connection is served.
@@ -89,8 +108,7 @@ struct Webhook {
 }
 
 impl Webhook {
-    fn new(client: &Client, settings: Settings) -> Self {
-        let metrics = Arc::new(Metrics::default());
+    fn new(client: &Client, settings: Settings, metrics: Arc<Metrics>) -> Self {
         let api = ServiceAccounts::new(client.clone(), settings.dialect.clone());
         let accounts = Arc::new(Accounts::new(api, Doubt::default(), Arc::clone(&metrics)));
         let admin = Arc::new(Admin {
@@ -139,6 +157,7 @@ impl Webhook {
             },
             admin: Arc::clone(&self.admin),
             shows_metrics: telemetry.is_none(),
+            room: Arc::default(),
         });
         info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         if let Some(listener) = telemetry {
@@ -148,8 +167,13 @@ impl Webhook {
             info!(%address, "listening for telemetry");
             tokio::spawn(Arc::clone(&self.admin).serve(listener));
         }
+        let readiness = self.admin.readiness.clone();
+        let listener = readiness.awaits("the listener");
+        let reload = bound.reload(Arc::clone(&self.admin.metrics), readiness);
+        supervise(move || reload.clone().run());
         let (end, ending) = watch::channel(false);
         let served = tokio::spawn(bound.serve(routes, ending));
+        listener.arrived();
 
         let asked = signals.next().await;
         info!(

@@ -14,6 +14,7 @@ use gtoken_inject::{
     Settings, SidecarMode, TokenExpiration, TokenSource,
 };
 
+use crate::address::ListenAddress;
 use crate::admin::AdminArgs;
 use crate::log::LogLevel;
 use crate::serve::ServeArgs;
@@ -87,6 +88,34 @@ pub struct ServerArgs {
     /// What is injected.
     #[command(flatten)]
     pub inject: InjectArgs,
+    /// Serve nothing: try configuration, certificate, addresses, API server and permissions, say what was found in a
+    /// line each, and end with 0 if all of it is good, else with 1.
+    #[arg(long)]
+    pub dry_start: bool,
+}
+
+impl ServerArgs {
+    /// Both listeners cannot have the same address.
+    pub fn check_addresses(&self) -> Result<(), SameAddress> {
+        let listen = &self.serve.listen_address;
+        match &self.admin.telemetry_listen_address {
+            Some(telemetry) if listen.clashes_with(telemetry) => Err(SameAddress {
+                listen: listen.clone(),
+                telemetry: telemetry.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Two listeners are to have one address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "--listen-address {listen} and --telemetry-listen-address {telemetry} are the same; give each a port of its own, or leave the latter empty to have /metrics on the former"
+)]
+pub struct SameAddress {
+    listen: ListenAddress,
+    telemetry: ListenAddress,
 }
 
 /// What is injected, the same for every pod.

@@ -1,5 +1,9 @@
 //! The way to the Kubernetes API, and which version answers there.
 
+mod counted;
+
+pub use counted::counted;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,6 +1,10 @@
 //! One connection: TLS, HTTP/1.1 or HTTP/2, and an end when it carries nothing.
 
 mod activity;
+mod answer;
+mod crowd;
+mod fair;
+mod handshake;
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -8,24 +12,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use activity::{Active, Activity, Heard};
-use bytes::Bytes;
-use http_body_util::Full;
+use answer::Answer;
+pub(crate) use crowd::{Crowd, Member, Place};
+use fair::Fair;
+use handshake::Failed;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response, Version};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+use crate::room::Room;
 use crate::routes::Routes;
 
+/// The most connections of the main listener: some 30 KiB each, and several times that where all streams were used.
+/// API servers multiplex, and need a few.
+pub(crate) const MOST_CONNECTIONS: usize = 512;
+/// The most requests at once on a connection, which is what Go's and hyper's clients take it to be until they are told;
+/// with fewer, the first burst on a connection would be refused in part. API servers open another for more.
+const MOST_STREAMS: u32 = 100;
+/// The bytes of a request's head; those of API servers have one or two thousand.
+const MOST_HEAD: u16 = 16 << 10;
+/// The bytes of answers that wait for a connection, which is more than one answer has.
+const SEND_BUFFER: usize = 64 << 10;
 /// How long a handshake may take, and a request's head: who is slower holds a connection for nothing.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may carry no request. API servers keep theirs for 90 s, and whoever is about to send must
@@ -42,22 +60,27 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often it is said that accepting fails.
 const SAY_AGAIN: Duration = Duration::from_mins(1);
 
-/// The next connection; failures to accept pass.
-pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
+/// The next connection, and its place in the crowd; failures to accept pass.
+pub(crate) async fn accept(listener: &TcpListener, crowd: &Arc<Crowd>) -> (TcpStream, Place) {
     let mut said: Option<Instant> = None;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // An answer is one small write, which must not wait for another.
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, Crowd::enter(crowd));
             }
             Err(error) => {
                 if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
                     warn!(%error, "cannot accept connections; trying again");
                     said = Some(Instant::now());
                 }
-                sleep(ACCEPT_PAUSE).await;
+                // Where no file descriptor is left, this frees one, as soon as the other has its turn.
+                if crowd.shed() {
+                    yield_now().await;
+                } else {
+                    sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }
@@ -68,63 +91,101 @@ pub(crate) async fn serve<I>(
     stream: I,
     tls: TlsAcceptor,
     routes: Arc<Routes>,
+    place: Place,
     ending: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let stream = match timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+    let handshake = tokio::select! {
+        handshake = timeout(HEAD_TIMEOUT, tls.accept(stream)) => handshake,
+        () = place.member().sent_away() => return fail(&routes, Failed::NoRoom),
+    };
+    let stream = match handshake {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return debug!(%error, "a TLS handshake failed"),
-        Err(_) => return debug!("a TLS handshake did not end in time"),
+        Ok(Err(error)) => return fail(&routes, Failed::by(&error)),
+        Err(_) => return fail(&routes, Failed::Slow),
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    speak(stream, is_http2, routes, ending).await;
+    speak(stream, is_http2, routes, Arc::new(place), ending).await;
 }
 
-async fn speak<I>(stream: I, is_http2: bool, routes: Arc<Routes>, ending: watch::Receiver<bool>)
-where
+fn fail(routes: &Routes, failed: Failed) {
+    routes.admin.metrics.handshake_failed(failed.label());
+    failed.tell();
+}
+
+async fn speak<I>(
+    stream: I,
+    is_http2: bool,
+    routes: Arc<Routes>,
+    place: Arc<Place>,
+    ending: watch::Receiver<bool>,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Arc::new(Activity::new());
+    let stream = Fair::new(stream);
+    let member = Arc::clone(place.member());
     let service = {
         let activity = Arc::clone(&activity);
-        service_fn(move |request| respond(Arc::clone(&routes), request, Activity::begin(&activity)))
+        service_fn(move |request| {
+            let active = Activity::begin(&activity);
+            // What deciding takes of memory is given back before the answer is sent, which may wait for its client.
+            Box::pin(respond(
+                Arc::clone(&routes),
+                request,
+                Arc::clone(&place),
+                active,
+            ))
+        })
     };
     if is_http2 {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
+            .max_concurrent_streams(MOST_STREAMS)
+            .max_header_list_size(MOST_HEAD.into())
+            .max_send_buf_size(SEND_BUFFER)
             .serve_connection(TokioIo::new(stream), service);
-        converse(connection, &activity, ending).await;
+        converse(connection, &activity, &member, ending).await;
     } else {
         // hyper's own limit for heads begins when the answer before it ends, and would end idle connections with it.
         let stream = Heard::new(stream, Arc::clone(&activity));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(None)
+            .max_buf_size(MOST_HEAD.into())
             .serve_connection(TokioIo::new(stream), service);
-        converse(connection, &activity, ending).await;
+        converse(connection, &activity, &member, ending).await;
     }
 }
 
 async fn respond(
     routes: Arc<Routes>,
     request: Request<Incoming>,
+    place: Arc<Place>,
     _active: Active,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Answer>, Infallible> {
     let is_http1 = request.version() <= Version::HTTP_11;
-    let mut response = routes.answer(request).await;
+    let is_post = *request.method() == Method::POST;
+    let share = Room::enter(&routes.room, place.member());
+    let mut response = routes.answer(request, &share).await;
+    place.brought(is_post && response.status() == StatusCode::OK);
     if is_http1 && routes.admin.readiness.is_ending() {
         // The client makes its next connection elsewhere, before this one has to be closed under it.
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response)
+    Ok(response.map(|body| Answer::new(body, share)))
 }
 
-async fn converse<C>(connection: C, activity: &Activity, mut ending: watch::Receiver<bool>)
-where
+async fn converse<C>(
+    connection: C,
+    activity: &Activity,
+    member: &Member,
+    mut ending: watch::Receiver<bool>,
+) where
     C: GracefulConnection,
     C::Error: std::fmt::Display,
 {
@@ -142,6 +203,11 @@ where
             return log(connection.await);
         }
         () = activity.idle_for_too_long() => {}
+        () = member.sent_away() => {
+            if !member.has_merit() {
+                return debug!("a connection made room for others");
+            }
+        }
     }
     if activity.is_in_head() {
         return debug!("a request's head did not come in time");
@@ -171,6 +237,8 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
+    use crate::certs::files::Files;
+    use crate::certs::{Leaf, OldestTls, server_config};
     use crate::testing::routes;
 
     /// How long a connection is kept whose client sends these bytes and then nothing.
@@ -200,14 +268,32 @@ mod tests {
         let [certificate, key] = ["tls.crt", "tls.key"].map(|name| folder.path().join(name));
         std::fs::write(&certificate, generated.cert.pem()).unwrap();
         std::fs::write(&key, generated.signing_key.serialize_pem()).unwrap();
-        let leaf = crate::certs::Leaf::new(crate::certs::files::load(&certificate, &key).unwrap());
-        let tls = TlsAcceptor::from(Arc::new(crate::certs::server_config(leaf).unwrap()));
+        let files = Files { certificate, key };
+        let leaf = Leaf::new(files.parse(&files.read().unwrap()).unwrap());
+        let tls = server_config(leaf, OldestTls::default()).unwrap();
+        let tls = TlsAcceptor::from(Arc::new(tls));
 
         let (_client, server) = duplex(1024);
         let (_end, ending) = watch::channel(false);
         let start = Instant::now();
-        serve(server, tls, Arc::new(routes()), ending).await;
+        let routes = Arc::new(routes());
+        let place = alone(&routes);
+        serve(server, tls, routes, place, ending).await;
         assert!(start.elapsed() <= HEAD_TIMEOUT + Duration::from_millis(10));
+    }
+
+    /// A connection among no others.
+    fn alone(routes: &Routes) -> Place {
+        Crowd::enter(&Crowd::new(1, Arc::clone(&routes.admin.metrics)))
+    }
+
+    /// Speaks on a connection among no others.
+    async fn speak<I>(stream: I, is_http2: bool, routes: Arc<Routes>, ending: watch::Receiver<bool>)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let place = Arc::new(alone(&routes));
+        super::speak(stream, is_http2, routes, place, ending).await;
     }
 
     const GET: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";

@@ -1,6 +1,8 @@
 //! The log: standard error, as text or as JSON, at the levels that the Go gtoken named.
 
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -12,7 +14,7 @@ use tracing_subscriber::{Layer, fmt};
 pub struct LogLevel(LevelFilter);
 
 impl Default for LogLevel {
-    /// A line for each review is worth its price: it answers why a pod was or was not injected.
+    /// A line for each pod that is injected, denied or to be mended; those that ask for nothing are told from `debug` on.
     fn default() -> Self {
         Self(LevelFilter::INFO)
     }
@@ -63,6 +65,33 @@ pub fn init(level: LogLevel, json: bool) {
     }
 }
 
+/// Says when a line may be written that clients could otherwise fill the log with.
+#[derive(Debug)]
+pub(crate) struct Seldom {
+    every: Duration,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Seldom {
+    /// Once in this time.
+    pub(crate) const fn new(every: Duration) -> Self {
+        Self {
+            every,
+            last: Mutex::new(None),
+        }
+    }
+
+    /// Whether it is time again; if so, it counts as written.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= self.every);
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
+    }
+}
+
 /// Libraries speak only when somebody looks for an error in them; what fails in them is told by us.
 fn targets(LogLevel(level): LogLevel) -> Targets {
     let libraries = if level >= LevelFilter::DEBUG {
@@ -94,6 +123,15 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(LogLevel(level)), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_said_seldom_is_said_at_once_and_then_once_in_a_while() {
+        let seldom = Seldom::new(Duration::from_mins(1));
+        let start = Instant::now();
+        let due = [0, 1, 59, 60, 61, 119, 120]
+            .map(|seconds| seldom.is_due(start + Duration::from_secs(seconds)));
+        assert_eq!(due, [true, false, false, true, false, false, true]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What is counted, under the names that alerts use.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -9,6 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 /// The upper bounds of a review's duration in seconds: from what a pure decision takes to what a slow GET may.
@@ -21,10 +23,19 @@ pub struct Metrics {
     registry: Registry,
     reviews: Family<ReviewLabels, Counter>,
     review_duration: Histogram,
+    in_flight: Gauge<i64, AtomicI64>,
+    request_bytes: Counter,
+    response_bytes: Counter,
+    connections: Gauge<i64, AtomicI64>,
+    connections_shed: Counter,
+    handshakes_failed: Family<ReasonLabels, Counter>,
+    certificate_expiry: Gauge<f64, AtomicU64>,
+    certificate_reloads: Family<ResultLabels, Counter>,
+    api_requests: Family<ApiLabels, Counter>,
     lookups: Family<OutcomeLabels, Counter>,
     watch_restarts: Family<ReasonLabels, Counter>,
     service_accounts: Family<StateLabels, Gauge>,
-    watch_silence: Gauge<f64, std::sync::atomic::AtomicU64>,
+    watch_silence: Gauge<f64, AtomicU64>,
 }
 
 /// How a review was answered.
@@ -77,6 +88,34 @@ struct OutcomeLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ApiLabels {
+    resource: &'static str,
+    code: String,
+}
+
+/// Something that is on its way, or open, for as long as this lives.
+#[derive(Debug)]
+pub struct Counted(Gauge<i64, AtomicI64>);
+
+impl Counted {
+    fn new(gauge: &Gauge<i64, AtomicI64>) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
 }
@@ -94,6 +133,56 @@ impl Metrics {
             .get_or_create(&ReviewLabels { outcome, answer })
             .inc();
         self.review_duration.observe(duration.as_secs_f64());
+    }
+
+    /// Counts a request as on its way until what this gives is dropped.
+    pub fn in_flight(&self) -> Counted {
+        Counted::new(&self.in_flight)
+    }
+
+    /// Counts the bytes of a request's body and of its answer's.
+    pub fn bytes(&self, request: usize, response: usize) {
+        self.request_bytes.inc_by(request as u64);
+        self.response_bytes.inc_by(response as u64);
+    }
+
+    /// Counts a connection as open until what this gives is dropped.
+    pub fn connection(&self) -> Counted {
+        Counted::new(&self.connections)
+    }
+
+    /// Counts a connection that was closed to make room for another, or for what others need.
+    pub fn connection_shed(&self) {
+        self.connections_shed.inc();
+    }
+
+    /// Counts a TLS handshake that came to nothing.
+    pub fn handshake_failed(&self, reason: &'static str) {
+        self.handshakes_failed
+            .get_or_create(&ReasonLabels { reason })
+            .inc();
+    }
+
+    /// Says until when the certificate that is served is good.
+    pub fn certificate_expiry(&self, expiry: SystemTime) {
+        let since = expiry.duration_since(SystemTime::UNIX_EPOCH);
+        self.certificate_expiry
+            .set(since.unwrap_or(Duration::ZERO).as_secs_f64());
+    }
+
+    /// Counts a change of the certificate's files, by what came of it.
+    pub fn certificate_reload(&self, result: &'static str) {
+        self.certificate_reloads
+            .get_or_create(&ResultLabels { result })
+            .inc();
+    }
+
+    /// Counts a request to the API server by its answer's status, or `none` where there was no answer.
+    pub fn api_request(&self, resource: &'static str, status: Option<u16>) {
+        let code = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+        self.api_requests
+            .get_or_create(&ApiLabels { resource, code })
+            .inc();
     }
 
     /// Counts where an answer about a ServiceAccount came from, or why there was none.
@@ -136,23 +225,68 @@ impl Default for Metrics {
             registry: Registry::with_prefix("gtoken_webhook"),
             reviews: Family::default(),
             review_duration: Histogram::new(DURATIONS),
+            in_flight: Gauge::default(),
+            request_bytes: Counter::default(),
+            response_bytes: Counter::default(),
+            connections: Gauge::default(),
+            connections_shed: Counter::default(),
+            handshakes_failed: Family::default(),
+            certificate_expiry: Gauge::default(),
+            certificate_reloads: Family::default(),
+            api_requests: Family::default(),
             lookups: Family::default(),
             watch_restarts: Family::default(),
             service_accounts: Family::default(),
             watch_silence: Gauge::default(),
         };
-        metrics.registered()
+        metrics.with_reviews().with_serving().with_accounts()
     }
 }
 
 impl Metrics {
-    fn registered(mut self) -> Self {
+    fn with_reviews(mut self) -> Self {
         let registry = &mut self.registry;
         let help = "Reviews by what came of them and how they were answered";
         registry.register("reviews", help, self.reviews.clone());
         let help = "From the last byte of a review to its answer; of what is refused before that, from its head";
         let duration = self.review_duration.clone();
         registry.register_with_unit("review_duration", help, Unit::Seconds, duration);
+        let help = "Requests on their way";
+        registry.register("requests_in_flight", help, self.in_flight.clone());
+        let help = "Bytes of the bodies of reviews";
+        let bytes = self.request_bytes.clone();
+        registry.register_with_unit("request", help, Unit::Bytes, bytes);
+        let help = "Bytes of the answers to reviews";
+        let bytes = self.response_bytes.clone();
+        registry.register_with_unit("response", help, Unit::Bytes, bytes);
+        self
+    }
+
+    fn with_serving(mut self) -> Self {
+        let registry = &mut self.registry;
+        let help = "Connections that are open";
+        registry.register("connections", help, self.connections.clone());
+        let help = "Connections closed to make room for others";
+        registry.register("connections_shed", help, self.connections_shed.clone());
+        let help = "TLS handshakes that came to nothing, by reason";
+        let failed = self.handshakes_failed.clone();
+        registry.register("tls_handshakes_failed", help, failed);
+        let help = "Until when the certificate that is served is good, in seconds since 1970";
+        let expiry = self.certificate_expiry.clone();
+        registry.register_with_unit("certificate_expiry_timestamp", help, Unit::Seconds, expiry);
+        let help = "Changes of the certificate's files, by whether it could be loaded";
+        let reloads = self.certificate_reloads.clone();
+        registry.register("certificate_reloads", help, reloads);
+        let help = "Requests to the API server by what was asked for and the status of the answer";
+        registry.register("api_requests", help, self.api_requests.clone());
+        let help = "The program that runs";
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", help, version);
+        self
+    }
+
+    fn with_accounts(mut self) -> Self {
+        let registry = &mut self.registry;
         let help =
             "Questions for a ServiceAccount by where the answer came from, or why there was none";
         registry.register("lookups", help, self.lookups.clone());
@@ -182,6 +316,15 @@ mod tests {
         let metrics = Metrics::default();
         metrics.review("injected", Answered::Allowed, Duration::from_micros(30));
         metrics.review("no-role", Answered::Denied, Duration::from_micros(30));
+        metrics.bytes(10_000, 2_000);
+        metrics.certificate_expiry(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_564_805));
+        metrics.certificate_reload("refused");
+        metrics.connection_shed();
+        metrics.handshake_failed("untrusted");
+        metrics.api_request("serviceaccounts", Some(403));
+        metrics.api_request("version", None);
+        let on_its_way = (metrics.in_flight(), metrics.connection());
+        drop(metrics.in_flight());
         metrics.lookup("index");
         metrics.watch_restart("gone");
         let text = metrics.encode(&AccountsState {
@@ -194,6 +337,21 @@ mod tests {
             r#"gtoken_webhook_reviews_total{outcome="injected",answer="allowed"} 1"#,
             r#"gtoken_webhook_reviews_total{outcome="no-role",answer="denied"} 1"#,
             "gtoken_webhook_review_duration_seconds_count 2",
+            "gtoken_webhook_requests_in_flight 1",
+            "gtoken_webhook_request_bytes_total 10000",
+            "gtoken_webhook_response_bytes_total 2000",
+            "gtoken_webhook_connections 1",
+            "gtoken_webhook_connections_shed_total 1",
+            r#"gtoken_webhook_tls_handshakes_failed_total{reason="untrusted"} 1"#,
+            "gtoken_webhook_certificate_expiry_timestamp_seconds 1795564805.0",
+            r#"gtoken_webhook_certificate_reloads_total{result="refused"} 1"#,
+            r#"gtoken_webhook_api_requests_total{resource="serviceaccounts",code="403"} 1"#,
+            r#"gtoken_webhook_api_requests_total{resource="version",code="none"} 1"#,
+            concat!(
+                r#"gtoken_webhook_build_info{version=""#,
+                env!("CARGO_PKG_VERSION"),
+                r#""} 1"#
+            ),
             r#"gtoken_webhook_lookups_total{outcome="index"} 1"#,
             r#"gtoken_webhook_watch_restarts_total{reason="gone"} 1"#,
             r#"gtoken_webhook_service_accounts{state="bound"} 3"#,
@@ -205,5 +363,6 @@ mod tests {
                 "{line} is not in\n{text}"
             );
         }
+        drop(on_its_way);
     }
 }

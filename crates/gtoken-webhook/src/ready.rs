@@ -1,7 +1,11 @@
-//! Whether traffic should come here: not before everything was read once, and not while ending.
+//! Whether traffic should come here: not before everything was read once, not with a certificate that nobody takes,
+//! and not while ending.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::certs::Expiry;
 
 /// What readiness depends on; clones show the same.
 #[derive(Clone, Debug, Default)]
@@ -10,6 +14,9 @@ pub struct Readiness(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     awaited: Vec<&'static str>,
+    arrived: Vec<&'static str>,
+    /// Until when the certificate is good; none before there is one.
+    certificate: Option<Expiry>,
     ending: bool,
 }
 
@@ -26,6 +33,8 @@ pub struct Awaited {
 pub enum NotReady {
     /// These have not been there yet.
     Awaiting(Vec<&'static str>),
+    /// The certificate is good no more, so that no API server takes it.
+    Expired(Expiry),
     /// The process is about to end.
     Ending,
 }
@@ -50,16 +59,53 @@ impl Readiness {
         self.lock().ending
     }
 
+    /// From now on a certificate is served that is good until then.
+    pub fn certificate(&self, expiry: Expiry) {
+        self.lock().certificate = Some(expiry);
+    }
+
     /// Whether traffic should come, and if not, why.
-    pub fn check(&self) -> Result<(), NotReady> {
+    pub fn check(&self, now: SystemTime) -> Result<(), NotReady> {
         let state = self.lock();
         if state.ending {
             Err(NotReady::Ending)
-        } else if state.awaited.is_empty() {
-            Ok(())
-        } else {
+        } else if !state.awaited.is_empty() {
             Err(NotReady::Awaiting(state.awaited.clone()))
+        } else if let Some(expiry) = state.certificate.filter(|expiry| expiry.0 <= now) {
+            Err(NotReady::Expired(expiry))
+        } else {
+            Ok(())
         }
+    }
+
+    /// Each part by its name, a line each, as API servers show theirs.
+    pub fn parts(&self, now: SystemTime) -> String {
+        let state = self.lock();
+        let certificate = state.certificate.map(|expiry| {
+            let is_good = expiry.0 > now;
+            let how = if is_good { "ok, until" } else { "expired at" };
+            (is_good, "the certificate", format!("{how} {expiry}"))
+        });
+        let arrived = state.arrived.iter().map(|what| (true, *what, "ok".into()));
+        let awaited = state
+            .awaited
+            .iter()
+            .map(|what| (false, *what, "awaited".into()));
+        let ending = state
+            .ending
+            .then(|| (false, "the process", "ending".into()));
+        let mut text = String::new();
+        for (is_good, what, how) in certificate
+            .into_iter()
+            .chain(arrived)
+            .chain(awaited)
+            .chain(ending)
+        {
+            let mark = if is_good { '+' } else { '-' };
+            // Writing to a string never fails.
+            let _ = writeln!(text, "[{mark}] {what}: {how}");
+        }
+        text
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -71,7 +117,10 @@ impl Awaited {
     /// It is there; saying so again changes nothing.
     pub fn arrived(&self) {
         let mut state = self.readiness.lock();
-        state.awaited.retain(|what| *what != self.what);
+        if state.awaited.contains(&self.what) {
+            state.awaited.retain(|what| *what != self.what);
+            state.arrived.push(self.what);
+        }
     }
 
     /// Whether it still is awaited.
@@ -84,6 +133,7 @@ impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Awaiting(what) => write!(f, "waiting for {}", what.join(" and ")),
+            Self::Expired(expiry) => write!(f, "the certificate has expired at {expiry}"),
             Self::Ending => f.write_str("ending"),
         }
     }
@@ -91,6 +141,8 @@ impl fmt::Display for NotReady {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -99,20 +151,39 @@ mod tests {
         let one = readiness.awaits("one");
         let two = readiness.awaits("two");
         one.arrived();
-        let not_ready = readiness.check().unwrap_err();
+        let not_ready = readiness.check(SystemTime::now()).unwrap_err();
         assert_eq!(not_ready.to_string(), "waiting for two");
         two.arrived();
         two.arrived();
-        assert_eq!(readiness.check(), Ok(()));
+        assert_eq!(readiness.check(SystemTime::now()), Ok(()));
         readiness.end();
         assert!(readiness.is_ending());
-        assert_eq!(readiness.check(), Err(NotReady::Ending));
+        assert_eq!(readiness.check(SystemTime::now()), Err(NotReady::Ending));
+    }
+
+    #[test]
+    fn an_expired_certificate_is_not_ready_and_each_part_is_named() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_564_805);
+        let readiness = Readiness::default();
+        readiness.certificate(Expiry(now));
+        let index = readiness.awaits("the ServiceAccounts");
+        assert_eq!(
+            readiness.parts(now - Duration::from_secs(1)),
+            "[+] the certificate: ok, until 2026-11-25T00:00:05Z\n[-] the ServiceAccounts: awaited\n"
+        );
+        index.arrived();
+        assert_eq!(readiness.check(now - Duration::from_secs(1)), Ok(()));
+        assert_eq!(readiness.check(now), Err(NotReady::Expired(Expiry(now))));
+        assert_eq!(
+            readiness.parts(now),
+            "[-] the certificate: expired at 2026-11-25T00:00:05Z\n[+] the ServiceAccounts: ok\n"
+        );
     }
 
     #[test]
     fn what_goes_without_having_come_is_awaited_on() {
         let readiness = Readiness::default();
         drop(readiness.awaits("one"));
-        assert!(readiness.check().is_err());
+        assert!(readiness.check(SystemTime::now()).is_err());
     }
 }

@@ -6,6 +6,7 @@ mod tests;
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,18 +16,23 @@ use futures_util::FutureExt as _;
 use http_body_util::Full;
 use hyper::body::Body;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::time::timeout_at;
 use tracing::warn;
 
 use crate::admin::{Admin, not_allowed, reading, text};
 use crate::admit::{Admission, Admitter};
+use crate::log::Seldom;
 use crate::metrics::Answered;
+use crate::room::{Room, Share};
 
 /// The time of a request that names none, as the API server has it by default.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest that a webhook configuration may ask for.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often it is said that a request held no review, which a hostile client may send without end.
+static SAID: Seldom = Seldom::new(Duration::from_secs(1));
 
 /// Answers requests on the main listener.
 #[derive(Debug)]
@@ -37,17 +43,22 @@ pub struct Routes {
     pub admin: Arc<Admin>,
     /// Whether `/metrics` is here: a listener of its own keeps it from whoever reaches this one.
     pub shows_metrics: bool,
+    /// The memory that requests share.
+    pub room: Arc<Room>,
 }
 
 impl Routes {
-    /// Answers one request; a panic in that is one answer lost, not the process.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    /// Answers one request within its share of the room; a panic in that is one answer lost, not the process.
+    pub async fn answer<B>(&self, request: Request<B>, share: &Share) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes>,
         B::Error: fmt::Display,
     {
         let start = Instant::now();
-        let answer = AssertUnwindSafe(self.route(request)).catch_unwind().await;
+        let _on_its_way = self.admin.metrics.in_flight();
+        let answer = AssertUnwindSafe(self.route(request, share))
+            .catch_unwind()
+            .await;
         answer.unwrap_or_else(|_| {
             self.refuse("panicked", Answered::Unavailable, start);
             text(
@@ -57,14 +68,14 @@ impl Routes {
         })
     }
 
-    async fn route<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    async fn route<B>(&self, request: Request<B>, share: &Share) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes>,
         B::Error: fmt::Display,
     {
         let method = request.method();
         match request.uri().path() {
-            "/pods" | "/serviceaccounts" if *method == Method::POST => self.review(request).await,
+            "/pods" | "/serviceaccounts" if *method == Method::POST => self.review(request, share).await,
             "/pods" | "/serviceaccounts" => not_allowed("POST"),
             "/healthz" => reading(method, || self.admin.health()),
             "/readyz" => reading(method, || self.admin.ready()),
@@ -73,7 +84,7 @@ impl Routes {
         }
     }
 
-    async fn review<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    async fn review<B>(&self, request: Request<B>, share: &Share) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes>,
         B::Error: fmt::Display,
@@ -88,24 +99,59 @@ impl Routes {
         }
         let is_pod = request.uri().path() == "/pods";
         let deadline = start + budget(request.uri().query());
-        let read = timeout_at(deadline.into(), body::read(request.into_body())).await;
+        let is_http1 = request.version() <= Version::HTTP_11;
+        let mut body = pin!(request.into_body());
+        let read = timeout_at(deadline.into(), body::read(body.as_mut(), share)).await;
+        if is_http1 && matches!(read, Ok(Err(Unread::NoRoom | Unread::TooLarge))) {
+            // Who is slower does without an answer.
+            share.shrink();
+            let _ = timeout_at(deadline.into(), body::discard(body)).await;
+        }
         match read {
-            Ok(Ok(body)) if is_pod => respond(self.admitter.admit(&body, deadline).await),
-            Ok(Ok(body)) => respond(self.admitter.advise(&body)),
+            Ok(Ok(body)) => {
+                share.decides();
+                let admission = if is_pod {
+                    self.admitter.admit(&body, deadline).await
+                } else {
+                    self.admitter.advise(&body)
+                };
+                let metrics = &self.admin.metrics;
+                metrics.bytes(body.len(), admission.body().len());
+                respond(admission)
+            }
             Ok(Err(unread)) => self.unread(&unread, start),
             Err(_) => self.unread(&Unread::TooSlow, start),
         }
     }
 
     fn unread(&self, unread: &Unread, start: Instant) -> Response<Full<Bytes>> {
-        let (label, status) = match unread {
-            Unread::Broken(_) => ("body-broken", StatusCode::BAD_REQUEST),
-            Unread::TooLarge => ("body-too-large", StatusCode::PAYLOAD_TOO_LARGE),
-            Unread::TooSlow => ("body-too-slow", StatusCode::REQUEST_TIMEOUT),
+        let (label, status, answered) = match unread {
+            Unread::Broken(_) => ("body-broken", StatusCode::BAD_REQUEST, Answered::Refused),
+            Unread::NoRoom => (
+                "no-room",
+                StatusCode::SERVICE_UNAVAILABLE,
+                Answered::Unavailable,
+            ),
+            Unread::TooLarge => (
+                "body-too-large",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Answered::Refused,
+            ),
+            Unread::TooSlow => (
+                "body-too-slow",
+                StatusCode::REQUEST_TIMEOUT,
+                Answered::Refused,
+            ),
         };
-        warn!(reason = %unread, "a request without a review");
-        self.refuse(label, Answered::Refused, start);
-        let mut response = text(status, unread.to_string());
+        if SAID.is_due(Instant::now()) {
+            warn!(reason = %unread, "a request without a review; /metrics counts those that are not told here");
+        }
+        self.refuse(label, answered, start);
+        let mut response = if answered == Answered::Unavailable {
+            again(unread.to_string())
+        } else {
+            text(status, unread.to_string())
+        };
         // What is left of the body is not waited for.
         response
             .headers_mut()
@@ -128,15 +174,17 @@ fn respond(admission: Admission) -> Response<Full<Bytes>> {
             response
         }
         Admission::Invalid(reason) => text(status, reason),
-        Admission::Unknown(reason) => {
-            let mut response = text(status, reason);
-            // Without it the API server would not ask again.
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            response
-        }
+        Admission::Unknown(reason) => again(reason),
     }
+}
+
+/// 503, and without `Retry-After` the API server would not ask again.
+fn again(reason: String) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, reason);
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// Parameters, such as a charset, change nothing: JSON is UTF-8.

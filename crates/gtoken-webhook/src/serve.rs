@@ -15,10 +15,13 @@ use tokio_rustls::TlsAcceptor;
 use tracing::warn;
 
 use crate::address::{CannotListen, ListenAddress};
-use crate::certs::files::CannotLoad;
-use crate::certs::{self, Leaf};
+use crate::certs::files::{CannotLoad, Files, Pem};
+use crate::certs::reload::Reload;
+use crate::certs::{self, Leaf, OldestTls};
 use crate::cli;
-use crate::connection;
+use crate::connection::{self, Crowd, MOST_CONNECTIONS};
+use crate::metrics::Metrics;
+use crate::ready::Readiness;
 use crate::routes::Routes;
 
 /// How long requests on their way may take to finish when the process ends; with the longest drain delay that
@@ -37,6 +40,9 @@ pub struct ServeArgs {
     /// The certificate's private key, in PEM.
     #[arg(long, value_name = "FILE")]
     pub tls_private_key_file: PathBuf,
+    /// The oldest version of TLS that clients may speak: 1.2 or 1.3.
+    #[arg(long, default_value = "1.2", value_name = "VERSION")]
+    pub tls_min_version: OldestTls,
     /// How long new connections are still served after SIGTERM, until all know that this replica ends.
     #[arg(long, default_value = "10s", value_parser = cli::duration, value_name = "DURATION")]
     pub drain_delay: Duration,
@@ -48,20 +54,37 @@ pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
     tls: Arc<ServerConfig>,
+    leaf: Arc<Leaf>,
+    files: Files,
+    pem: Pem,
 }
 
 impl ServeArgs {
     /// Loads the certificate and opens the port.
     pub async fn bind(&self) -> Result<Bound, CannotServe> {
-        let certified = certs::files::load(&self.tls_cert_file, &self.tls_private_key_file)?;
-        let tls = certs::server_config(Leaf::new(certified)).map_err(CannotServe::Tls)?;
+        let files = self.files();
+        let pem = files.read()?;
+        let leaf = Leaf::new(files.parse(&pem)?);
+        let tls = certs::server_config(Arc::clone(&leaf), self.tls_min_version);
+        let tls = Arc::new(tls.map_err(CannotServe::Tls)?);
         let listener = self.listen_address.bind().await?;
         let address = listener.local_addr().map_err(CannotServe::Address)?;
         Ok(Bound {
             listener,
             address,
-            tls: Arc::new(tls),
+            tls,
+            leaf,
+            files,
+            pem,
         })
+    }
+
+    /// Where the certificate and its key are.
+    pub fn files(&self) -> Files {
+        Files {
+            certificate: self.tls_cert_file.clone(),
+            key: self.tls_private_key_file.clone(),
+        }
     }
 }
 
@@ -71,23 +94,31 @@ impl Bound {
         self.address
     }
 
+    /// What takes up a certificate that replaces the one that is served.
+    pub fn reload(&self, metrics: Arc<Metrics>, readiness: Readiness) -> Reload {
+        let (files, leaf) = (self.files.clone(), Arc::clone(&self.leaf));
+        Reload::new(files, &self.pem, leaf, metrics, readiness)
+    }
+
     /// Serves until `ending` says so, and then until what was on its way has its answer.
     pub async fn serve(self, routes: Arc<Routes>, mut ending: watch::Receiver<bool>) {
         let acceptor = TlsAcceptor::from(self.tls);
         // Every connection holds a receiver, so that the sender sees the last one go.
         let (closing, closed) = watch::channel(false);
-        let serve = |stream| {
-            let (acceptor, routes) = (acceptor.clone(), Arc::clone(&routes));
-            tokio::spawn(connection::serve(stream, acceptor, routes, closed.clone()));
+        let crowd = Crowd::new(MOST_CONNECTIONS, Arc::clone(&routes.admin.metrics));
+        let serve = |(stream, place)| {
+            let (acceptor, routes, closed) =
+                (acceptor.clone(), Arc::clone(&routes), closed.clone());
+            tokio::spawn(connection::serve(stream, acceptor, routes, place, closed));
         };
         loop {
             tokio::select! {
-                stream = connection::accept(&self.listener) => serve(stream),
+                stream = connection::accept(&self.listener, &crowd) => serve(stream),
                 () = connection::told(&mut ending) => break,
             }
         }
         // Whoever has connected already would see the listener's end as a reset.
-        while let Some(stream) = connection::accept(&self.listener).now_or_never() {
+        while let Some(stream) = connection::accept(&self.listener, &crowd).now_or_never() {
             serve(stream);
         }
         drop((self.listener, closed));

@@ -67,6 +67,7 @@ pub(crate) fn routes() -> Routes {
             accounts,
         }),
         shows_metrics: true,
+        room: Arc::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A leaf from two PEM files, as a mounted Secret gives them.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,25 +8,62 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-/// Reads a certificate chain, the leaf first, and the leaf's key.
-pub fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CannotLoad> {
-    let chain = parse_chain(&read("--tls-cert-file", certificate)?).map_err(|problem| {
-        CannotLoad::Certificate {
-            path: certificate.to_owned(),
+use super::Served;
+
+/// Where a leaf and its key are.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The certificate, in PEM, with those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key, in PEM.
+    pub key: PathBuf,
+}
+
+/// What stood in the files at one moment.
+#[derive(PartialEq, Eq, Hash)]
+pub struct Pem {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl fmt::Debug for Pem {
+    /// Shows nothing: the key is in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pem")
+    }
+}
+
+impl Files {
+    /// Reads both files.
+    pub fn read(&self) -> Result<Pem, CannotLoad> {
+        Ok(Pem {
+            certificate: read("--tls-cert-file", &self.certificate)?,
+            key: read("--tls-private-key-file", &self.key)?,
+        })
+    }
+
+    /// A certificate chain, the leaf first, and the leaf's key, from what stood in the files.
+    pub fn parse(&self, pem: &Pem) -> Result<Served, CannotLoad> {
+        let no_certificate = |problem| CannotLoad::Certificate {
+            path: self.certificate.clone(),
             problem,
-        }
-    })?;
-    let parsed = PrivateKeyDer::from_pem_slice(&read("--tls-private-key-file", key)?).map_err(
-        |problem| CannotLoad::Key {
-            path: key.to_owned(),
+        };
+        let chain = parse_chain(&pem.certificate).map_err(no_certificate)?;
+        let no_key = |problem| CannotLoad::Key {
+            path: self.key.clone(),
             problem,
-        },
-    )?;
-    CertifiedKey::from_der(chain, parsed, &super::provider()).map_err(|problem| CannotLoad::Pair {
-        certificate: certificate.to_owned(),
-        key: key.to_owned(),
-        problem,
-    })
+        };
+        let key = PrivateKeyDer::from_pem_slice(&pem.key).map_err(no_key)?;
+        let certified = CertifiedKey::from_der(chain, key, &super::provider());
+        let certified = certified.map_err(|problem| CannotLoad::Pair {
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            problem,
+        })?;
+        Served::new(certified).ok_or_else(|| CannotLoad::NoExpiry {
+            path: self.certificate.clone(),
+        })
+    }
 }
 
 fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, CannotLoad> {
@@ -63,6 +101,12 @@ pub enum CannotLoad {
         /// What is wrong with it.
         problem: pem::Error,
     },
+    /// The certificate does not say how long it is good.
+    #[error("the certificate in --tls-cert-file {path} does not say until when it is good", path = path.display())]
+    NoExpiry {
+        /// The file.
+        path: PathBuf,
+    },
     /// They cannot be served together, as when each is from another renewal.
     #[error(
         "the certificate in {certificate} and the key in {key} cannot be served together: {problem}",
@@ -95,6 +139,14 @@ mod tests {
 
     use super::*;
 
+    fn load(certificate: &Path, key: &Path) -> Result<Served, CannotLoad> {
+        let files = Files {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+        };
+        files.parse(&files.read()?)
+    }
+
     fn folder_with(certificate: &str, key: &str) -> (tempfile::TempDir, PathBuf, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let paths = ["tls.crt", "tls.key"].map(|name| folder.path().join(name));
@@ -114,7 +166,7 @@ mod tests {
     fn a_pair_is_loaded_with_its_chain() {
         let (certificate, key) = generated();
         let (_folder, certificate, key) = folder_with(&certificate.repeat(2), &key);
-        assert_eq!(load(&certificate, &key).unwrap().cert.len(), 2);
+        assert_eq!(load(&certificate, &key).unwrap().certified.cert.len(), 2);
     }
 
     #[test]

@@ -246,6 +246,9 @@ fn values_that_would_reject_every_pod_are_refused() {
         "--listen-address=8443",
         "--telemetry-listen-address=8080",
         "--drain-delay=10",
+        "--drain-delay=-1s",
+        "--tls-min-version=1.1",
+        "--tls-min-version=VersionTLS11",
     ] {
         let text = refusal(&["server", flag]);
         let name = flag.split('=').next().unwrap();

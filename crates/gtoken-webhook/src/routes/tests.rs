@@ -12,12 +12,21 @@ use serde_json::{Value, json};
 use super::*;
 use crate::testing::{review, routes};
 
+async fn answer<B>(routes: &Routes, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: Body<Data = Bytes>,
+    B::Error: fmt::Display,
+{
+    let share = Room::enter(&routes.room, &Arc::default());
+    routes.answer(request, &share).await
+}
+
 async fn status_of<B>(routes: &Routes, request: Request<B>) -> StatusCode
 where
     B: Body<Data = Bytes>,
     B::Error: fmt::Display,
 {
-    routes.answer(request).await.status()
+    answer(routes, request).await.status()
 }
 
 fn post(content_type: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
@@ -48,7 +57,7 @@ async fn each_path_takes_its_methods() {
         assert_eq!(status_of(&routes, request).await, status, "{method} {path}");
     }
     let request = Request::get("/pods").body(Empty::<Bytes>::new()).unwrap();
-    assert_eq!(routes.answer(request).await.headers()[ALLOW], "POST");
+    assert_eq!(answer(&routes, request).await.headers()[ALLOW], "POST");
 }
 
 #[tokio::test]
@@ -88,10 +97,11 @@ async fn readiness_says_what_it_waits_for() {
     let routes = routes();
     let _awaited = routes.admin.readiness.awaits("the ServiceAccounts");
     let request = Request::get("/readyz").body(Empty::<Bytes>::new()).unwrap();
-    let response = routes.answer(request).await;
+    let response = answer(&routes, request).await;
     assert_eq!(response.status(), 503);
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(body, "waiting for the ServiceAccounts");
+    let text = "waiting for the ServiceAccounts\n[-] the ServiceAccounts: awaited\n";
+    assert_eq!(body, text);
 }
 
 #[tokio::test]
@@ -123,7 +133,7 @@ async fn a_body_that_is_no_review_gets_one_sentence() {
         "{}",
         r#"{"kind":"Pod","apiVersion":"v1"}"#,
     ] {
-        let response = routes.answer(post("application/json", body)).await;
+        let response = answer(&routes, post("application/json", body)).await;
         assert_eq!(response.status(), 400, "{body}");
         let text = response.into_body().collect().await.unwrap().to_bytes();
         assert!(!text.is_empty() && !text.contains(&b'\n'), "{text:?}");
@@ -148,9 +158,8 @@ async fn a_body_may_be_eight_mebibytes_and_no_more() {
 
 #[tokio::test]
 async fn an_unknown_answer_asks_to_be_asked_again() {
-    let response = routes()
-        .answer(post("application/json", review("unseen").to_string()))
-        .await;
+    let request = post("application/json", review("unseen").to_string());
+    let response = answer(&routes(), request).await;
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()[RETRY_AFTER], "1");
 }
@@ -190,6 +199,27 @@ async fn a_panic_costs_one_answer_and_is_counted() {
     );
     let request = post("application/json", review("reader").to_string());
     assert_eq!(status_of(&routes, request).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_has_to_make_room_is_asked_for_again() {
+    let routes = routes();
+    let never = futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>();
+    let request = Request::post("/pods")
+        .header(CONTENT_TYPE, "application/json")
+        .body(StreamBody::new(never))
+        .unwrap();
+    let others = async {
+        let member = Arc::default();
+        let shares: Vec<_> = (0..3).map(|_| Room::enter(&routes.room, &member)).collect();
+        for share in &shares {
+            let _ = share.grow(MAX_BODY);
+            share.decides();
+        }
+    };
+    let (response, ()) = tokio::join!(answer(&routes, request), others);
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()[RETRY_AFTER], "1");
 }
 
 #[test]

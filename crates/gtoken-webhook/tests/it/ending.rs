@@ -12,28 +12,17 @@ use hyper::Request;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustix::process::Signal;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
+use rustls::version::TLS13;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::harness::{ROLE, Webhook, answer, awaited, put_role};
+use crate::harness::{ROLE, Webhook, answer, awaited, client_config, put_role};
 use crate::reviews::review;
 
 /// An HTTP/2 connection, which is what API servers use.
 async fn connect(webhook: &Webhook) -> SendRequest<Full<Bytes>> {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(webhook.sandbox.ca_pem().as_bytes()).unwrap())
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let mut config = config
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut config = client_config(&webhook.sandbox, &[&TLS13]);
     config.alpn_protocols = vec![b"h2".to_vec()];
     let stream = TcpStream::connect(&webhook.address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();

@@ -1,15 +1,20 @@
 //! A sandbox, a webhook beside it, and a client that sends what an API server would.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gtoken_sandbox::kubernetes::Kubernetes;
 use gtoken_sandbox::{Config, Sandbox};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use serde_json::Value;
 use tempfile::TempDir;
 use ureq::Agent;
@@ -111,6 +116,34 @@ impl Webhook {
         agent(&self.sandbox)
     }
 
+    /// Makes such clients elsewhere.
+    pub(crate) fn agents(&self) -> impl Fn() -> Agent + Send + use<> {
+        let authority = self.sandbox.ca_pem().to_owned();
+        move || agent_trusting(&authority)
+    }
+
+    /// From now on the process may have no more than so many files open.
+    pub(crate) fn limit_files(&self, most: u64) {
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).unwrap();
+    }
+
+    /// The most memory that the process ever had, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// A kind of memory that the process has, in KiB.
+    pub(crate) fn memory(&self, kind: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let mut lines = status.lines();
+        let amount = lines.find_map(|line| line.strip_prefix(kind)).unwrap();
+        amount.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.address)
     }
@@ -150,7 +183,8 @@ impl Webhook {
 impl Drop for Webhook {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("{:#?}", self.log.try_iter().collect::<Vec<_>>());
+            let lines: Vec<_> = self.log.try_iter().collect();
+            eprintln!("{:#?}", &lines[lines.len().saturating_sub(30)..]);
         }
         // Fails only where it has ended already.
         let _ = self.child.kill();
@@ -163,7 +197,7 @@ pub(crate) fn command(sandbox: &Sandbox, folder: &Path) -> Command {
     let (certificate, key) = sandbox.issue_certificate(&["localhost", "127.0.0.1"]);
     let certificate = file(folder, "tls.crt", &certificate);
     let key = file(folder, "tls.key", &key);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gtoken-webhook"));
+    let mut command = Command::new(binary());
     command
         .env_clear()
         .env(
@@ -182,6 +216,26 @@ pub(crate) fn command(sandbox: &Sandbox, folder: &Path) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     command
+}
+
+/// The webhook that is tried: the one built with these tests, or that which `GTOKEN_WEBHOOK_BINARY` names.
+pub(crate) fn binary() -> OsString {
+    let named = std::env::var_os("GTOKEN_WEBHOOK_BINARY");
+    named.unwrap_or_else(|| env!("CARGO_BIN_EXE_gtoken-webhook").into())
+}
+
+/// What a client of the sandbox's authority has for TLS, in these versions.
+pub(crate) fn client_config(
+    sandbox: &Sandbox,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(sandbox.ca_pem().as_bytes());
+    roots.add(authority.unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions);
+    let config = config.unwrap().with_root_certificates(roots);
+    config.with_no_client_auth()
 }
 
 pub(crate) fn file(folder: &Path, name: &str, content: &str) -> PathBuf {
@@ -231,7 +285,11 @@ fn logged(log: &Receiver<String>, message: &str) -> Value {
 }
 
 fn agent(sandbox: &Sandbox) -> Agent {
-    let authority = Certificate::from_pem(sandbox.ca_pem().as_bytes()).unwrap();
+    agent_trusting(sandbox.ca_pem())
+}
+
+fn agent_trusting(authority: &str) -> Agent {
+    let authority = Certificate::from_pem(authority.as_bytes()).unwrap();
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[authority]));
     let config = Agent::config_builder()
         .tls_config(tls.build())

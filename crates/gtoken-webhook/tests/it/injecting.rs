@@ -201,12 +201,20 @@ fn go_gtoken_took_six_seconds_for_three_mebibytes() {
 }
 
 #[test]
-fn each_review_is_logged_with_who_and_what() {
-    let webhook = Webhook::start();
-    webhook.review(&review("reader"));
-    let line = webhook.logged("reviewed");
+fn a_review_is_logged_with_who_and_what_unless_it_asks_for_nothing() {
+    let lines = |level: &str| {
+        let webhook = Webhook::start_with(&[level]);
+        webhook.review(&review("plain"));
+        webhook.review(&review("reader"));
+        webhook.logged("reviewed")
+    };
+    let line = lines("--log-level=info");
     assert_eq!(line["uid"], json!("705ab4f5-6393-11e8-b7cc-42010a800002"));
+    assert_eq!(line["level"], json!("INFO"));
     assert_eq!(line["namespace"], json!("team-a"));
     assert_eq!(line["service_account"], json!("reader"));
     assert_eq!(line["outcome"], json!("injected"));
+    let line = lines("--log-level=debug");
+    assert_eq!(line["level"], json!("DEBUG"));
+    assert_eq!(line["outcome"], json!("no-role"));
 }

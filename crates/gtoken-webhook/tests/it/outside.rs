@@ -111,6 +111,13 @@ fn a_failure_outside_us_degrades_as_configured_and_is_counted() {
         r#"gtoken_webhook_reviews_total{outcome="get-failed",answer="unavailable"} 1"#,
     );
     webhook.assert_counted(r#"gtoken_webhook_lookups_total{outcome="get-failed"} 1"#);
+    for line in [
+        r#"gtoken_webhook_api_requests_total{resource="serviceaccounts",code="200"}"#,
+        r#"gtoken_webhook_api_requests_total{resource="serviceaccounts",code="none"}"#,
+        r#"gtoken_webhook_api_requests_total{resource="version",code="200"}"#,
+    ] {
+        webhook.assert_counted(line);
+    }
     awaited("a failed watch", || {
         let metrics = webhook.get("/metrics").body;
         metrics

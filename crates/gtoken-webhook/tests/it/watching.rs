@@ -145,7 +145,11 @@ impl Pump {
             metrics,
             _folder: folder,
         };
-        until(|| readiness.check().is_ok() && pump.kubernetes().open_watches() == 1).await;
+        until(|| {
+            readiness.check(std::time::SystemTime::now()).is_ok()
+                && pump.kubernetes().open_watches() == 1
+        })
+        .await;
         pump
     }
 

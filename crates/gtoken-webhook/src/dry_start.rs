@@ -1,0 +1,157 @@
+//! `server --dry-start`: tries everything that a start depends on, says what it found, and serves nothing.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use gtoken_inject::ServerVersion;
+use kube::Client;
+use kube::api::{GetParams, ListParams, Request, WatchParams};
+use kube::core::{DynamicObject, request};
+use tokio::time::timeout;
+
+use crate::accounts::api::describe;
+use crate::cli::ServerArgs;
+use crate::cluster;
+
+/// How long the API server may take for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What was tried, and what came of it.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    what: &'static str,
+    result: Result<String, String>,
+}
+
+impl Finding {
+    fn new(what: &'static str, result: Result<String, impl fmt::Display>) -> Self {
+        let result = result.map_err(|error| error.to_string());
+        Self { what, result }
+    }
+
+    /// Whether nothing stands in the way.
+    pub(crate) fn is_good(&self) -> bool {
+        self.result.is_ok()
+    }
+}
+
+impl fmt::Display for Finding {
+    /// One line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.result {
+            Ok(found) => write!(f, "ok    {}: {found}", self.what),
+            Err(problem) => write!(f, "FAIL  {}: {problem}", self.what),
+        }
+    }
+}
+
+/// Tries everything, in the order of a start; what fails keeps nothing else from being tried that can be.
+pub(crate) async fn run(
+    args: &ServerArgs,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Vec<Finding> {
+    let mut findings = vec![certificate(args), main_address(args).await];
+    if let Some(telemetry) = telemetry_address(args).await {
+        findings.push(telemetry);
+    }
+    match cluster::client(variable).await {
+        Ok(client) => findings.extend(api_server(&client).await),
+        Err(error) => findings.push(Finding::new("API server", Err(error))),
+    }
+    findings
+}
+
+fn certificate(args: &ServerArgs) -> Finding {
+    let files = args.serve.files();
+    let served = files.read().and_then(|pem| files.parse(&pem));
+    let result = served
+        .map_err(|error| error.to_string())
+        .and_then(|served| {
+            let (expiry, path) = (served.expiry(), files.certificate.display());
+            if expiry.0 <= SystemTime::now() {
+                return Err(format!("that in {path} has expired at {expiry}; renew it"));
+            }
+            Ok(format!("that in {path} is good until {expiry}"))
+        });
+    Finding::new("certificate", result)
+}
+
+async fn main_address(args: &ServerArgs) -> Finding {
+    let address = &args.serve.listen_address;
+    let bound = address.bind().await;
+    Finding::new("address", bound.map(|_| format!("{address} is free")))
+}
+
+async fn telemetry_address(args: &ServerArgs) -> Option<Finding> {
+    let address = args.admin.telemetry_listen_address.as_ref()?;
+    let bound = args.admin.bind().await;
+    let result = bound.map(|_| format!("{address} is free"));
+    Some(Finding::new("telemetry address", result))
+}
+
+async fn api_server(client: &Client) -> [Finding; 4] {
+    let all = Request::new("/api/v1/serviceaccounts");
+    let one = Request::new("/api/v1/namespaces/default/serviceaccounts");
+    let first = ListParams::default().limit(1);
+    let (version, got, listed, watched) = tokio::join!(
+        version(client),
+        ask(client, one.get_metadata("default", &GetParams::default())),
+        ask(client, all.list_metadata(&first)),
+        watch(client, &all),
+    );
+    [
+        Finding::new("API server", version),
+        Finding::new("get ServiceAccounts", allowed(got)),
+        Finding::new("list ServiceAccounts", allowed(listed)),
+        Finding::new("watch ServiceAccounts", allowed(watched)),
+    ]
+}
+
+async fn version(client: &Client) -> Result<String, String> {
+    let info = in_time(client.apiserver_version()).await?;
+    let info = info.map_err(|error| describe(&error))?;
+    match ServerVersion::parse(&info.major, &info.minor) {
+        Some(version) => Ok(format!("Kubernetes {}.{}", version.major, version.minor)),
+        None => Err(format!(
+            "it says {}.{}, which is no version; is it a Kubernetes API server?",
+            info.major, info.minor
+        )),
+    }
+}
+
+type Built = Result<hyper::Request<Vec<u8>>, request::Error>;
+
+async fn ask(client: &Client, request: Built) -> Result<Result<(), kube::Error>, String> {
+    let request = request.map_err(|error| error.to_string())?;
+    let answer = in_time(client.request_text(request)).await?;
+    Ok(answer.map(|_| ()))
+}
+
+/// What counts is that it is let in; nothing need come.
+async fn watch(client: &Client, all: &Request) -> Result<Result<(), kube::Error>, String> {
+    let request = all.watch_metadata(&WatchParams::default(), "0");
+    let request = request.map_err(|error| error.to_string())?;
+    let opened = in_time(client.request_events::<DynamicObject>(request)).await?;
+    Ok(opened.map(|_| ()))
+}
+
+async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, String> {
+    let answer = timeout(ANSWER_TIMEOUT, answer).await;
+    answer.map_err(|_| format!("the API server did not answer within {ANSWER_TIMEOUT:?}"))
+}
+
+/// Whether it was let in; that there is no such ServiceAccount is an answer.
+fn allowed(answer: Result<Result<(), kube::Error>, String>) -> Result<String, String> {
+    match answer? {
+        Err(kube::Error::Api(status)) if status.code == 403 => Err(format!(
+            "the API server forbids it: {}; the ClusterRole needs get, list and watch of serviceaccounts",
+            status.message
+        )),
+        Err(kube::Error::Api(status)) if status.code == 404 && status.reason == "NotFound" => {
+            Ok("allowed".to_owned())
+        }
+        Err(error) => Err(describe(&error)),
+        Ok(()) => Ok("allowed".to_owned()),
+    }
+}
