@@ -66,7 +66,10 @@ impl Admin {
     /// `/readyz`: whether traffic should come, and why not.
     pub fn ready(&self) -> Response<Full<Bytes>> {
         match self.readiness.check() {
-            Ok(()) => text(StatusCode::OK, "ok"),
+            Ok(()) => match self.readiness.troubles() {
+                Some(troubles) => text(StatusCode::OK, format!("ok, but {troubles}")),
+                None => text(StatusCode::OK, "ok"),
+            },
             Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, reason.to_string()),
         }
     }

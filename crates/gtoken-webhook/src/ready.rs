@@ -1,5 +1,6 @@
 //! Whether traffic should come here: not before everything was read once, and not while ending.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +11,7 @@ pub struct Readiness(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     awaited: Vec<&'static str>,
+    troubles: BTreeMap<&'static str, String>,
     ending: bool,
 }
 
@@ -24,8 +26,8 @@ pub struct Awaited {
 /// Why no traffic should come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotReady {
-    /// These have not been there yet.
-    Awaiting(Vec<&'static str>),
+    /// These have not been there yet, each with what stands in its way where that is known.
+    Awaiting(Vec<(&'static str, Option<String>)>),
     /// The process is about to end.
     Ending,
 }
@@ -58,8 +60,20 @@ impl Readiness {
         } else if state.awaited.is_empty() {
             Ok(())
         } else {
-            Err(NotReady::Awaiting(state.awaited.clone()))
+            let awaited = state.awaited.iter();
+            let awaited = awaited.map(|what| (*what, state.troubles.get(what).cloned()));
+            Err(NotReady::Awaiting(awaited.collect()))
         }
+    }
+
+    /// What is wrong just now with what was there before, if anything: no reason to send traffic elsewhere.
+    pub fn troubles(&self) -> Option<String> {
+        let state = self.lock();
+        let troubles = state.troubles.iter();
+        let troubles: Vec<_> = troubles
+            .map(|(what, why)| format!("{what}: {why}"))
+            .collect();
+        (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -68,10 +82,17 @@ impl Readiness {
 }
 
 impl Awaited {
-    /// It is there; saying so again changes nothing.
+    /// It is there, and nothing is wrong with it; saying so again changes nothing.
     pub fn arrived(&self) {
         let mut state = self.readiness.lock();
         state.awaited.retain(|what| *what != self.what);
+        state.troubles.remove(self.what);
+    }
+
+    /// Something stands in its way, or is wrong with it, until it arrives.
+    pub fn hindered(&self, why: &str) {
+        let mut state = self.readiness.lock();
+        state.troubles.insert(self.what, why.to_owned());
     }
 
     /// Whether it still is awaited.
@@ -83,7 +104,16 @@ impl Awaited {
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Awaiting(what) => write!(f, "waiting for {}", what.join(" and ")),
+            Self::Awaiting(awaited) => {
+                for (index, (what, why)) in awaited.iter().enumerate() {
+                    f.write_str(if index == 0 { "waiting for " } else { " and " })?;
+                    f.write_str(what)?;
+                    if let Some(why) = why {
+                        write!(f, " ({why})")?;
+                    }
+                }
+                Ok(())
+            }
             Self::Ending => f.write_str("ending"),
         }
     }
@@ -107,6 +137,23 @@ mod tests {
         readiness.end();
         assert!(readiness.is_ending());
         assert_eq!(readiness.check(), Err(NotReady::Ending));
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told_until_it_is_gone() {
+        let readiness = Readiness::default();
+        let one = readiness.awaits("one");
+        let _two = readiness.awaits("two");
+        one.hindered("no permission");
+        let not_ready = readiness.check().unwrap_err();
+        assert_eq!(
+            not_ready.to_string(),
+            "waiting for one (no permission) and two"
+        );
+        one.arrived();
+        assert_eq!(readiness.troubles(), None);
+        one.hindered("no permission");
+        assert_eq!(readiness.troubles().unwrap(), "one: no permission");
     }
 
     #[test]
