@@ -71,7 +71,7 @@ async fn whoever_annotates_a_service_account_is_told_what_is_wrong() {
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(review.to_string())))
         .unwrap();
-    let response = routes.answer(request).await;
+    let response = answer(&routes, request).await;
     assert_eq!(response.status(), 200);
     let body = response.into_body().collect().await.unwrap().to_bytes();
     let answer: Value = serde_json::from_slice(&body).unwrap();
