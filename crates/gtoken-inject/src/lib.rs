@@ -10,7 +10,7 @@ mod clash;
 mod decision;
 mod form;
 mod injection;
-mod json;
+pub mod json;
 mod patch;
 mod pod;
 mod reason;
