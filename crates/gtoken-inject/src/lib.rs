@@ -12,7 +12,7 @@ mod decision;
 mod dialect;
 mod form;
 mod injection;
-mod json;
+pub mod json;
 mod options;
 mod patch;
 mod pod;

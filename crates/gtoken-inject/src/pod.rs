@@ -6,7 +6,7 @@ mod views;
 use serde::Deserialize;
 
 use crate::annotation;
-use crate::json::{Text, or_default};
+use crate::json::{self, Malformed, Text, or_default};
 use crate::reason::Reason;
 
 use views::Metadata;
@@ -34,10 +34,10 @@ pub(crate) enum PodName<'a> {
 
 impl<'a> Pod<'a> {
     /// Reads a pod that is about to be created in `namespace`; the pod's own field may be empty still.
-    pub(crate) fn read(json: &'a str, namespace: Text<'a>) -> Result<Self, serde_json::Error> {
+    pub(crate) fn read(json: &'a str, namespace: Text<'a>) -> Result<Self, Malformed> {
         Ok(Self {
             namespace,
-            ..serde_json::from_str(json)?
+            ..json::read(json.as_bytes())?
         })
     }
 

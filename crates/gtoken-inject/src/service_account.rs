@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::annotation::Name;
 use crate::binding::{Binding, Unbound};
-use crate::json::{Text, or_default};
+use crate::json::{self, Text, or_default};
 use crate::options::{Layers, Options, TokenSource};
 use crate::reason::{Reason, Warning};
 use crate::review::{InvalidReview, Review};
@@ -17,7 +17,7 @@ use crate::settings::Settings;
 /// The second value is the outcome in metrics, logs and the audit log.
 pub fn advise(body: &[u8], settings: &Settings) -> Result<(Vec<u8>, &'static str), InvalidReview> {
     let review = Review::parse(body)?;
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(InvalidReview::Json)?;
+    let envelope: Envelope<'_> = json::read(body).map_err(InvalidReview::Json)?;
     let request = envelope.request.unwrap_or_default();
     let is_service_account =
         &*request.kind.kind == "ServiceAccount" && request.kind.group.is_empty();

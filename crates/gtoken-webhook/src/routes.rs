@@ -75,7 +75,9 @@ impl Routes {
     {
         let method = request.method();
         match request.uri().path() {
-            "/pods" | "/serviceaccounts" if *method == Method::POST => self.review(request, share).await,
+            "/pods" | "/serviceaccounts" if *method == Method::POST => {
+                self.review(request, share).await
+            }
             "/pods" | "/serviceaccounts" => not_allowed("POST"),
             "/healthz" => reading(method, || self.admin.health()),
             "/readyz" => reading(method, || self.admin.ready()),

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
 use super::platform::{Affinity, Os, PodSecurityContext, SecurityContext};
-use crate::json::{Text, or_default};
+use crate::json::{Raw, Text, or_default};
 
 /// A pod's `metadata`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -64,9 +63,9 @@ pub(crate) struct SecretName<'a> {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Resources<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) requests: BTreeMap<Text<'a>, &'a RawValue>,
+    pub(super) requests: BTreeMap<Text<'a>, Raw<'a>>,
     #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) limits: BTreeMap<Text<'a>, &'a RawValue>,
+    pub(super) limits: BTreeMap<Text<'a>, Raw<'a>>,
 }
 
 /// A volume by its name and, where it matters, its kind.
