@@ -12,7 +12,7 @@ use ureq::{Agent, Body, Error, Proxy, RequestExt as _, Timeout};
 
 use crate::beside::{QUICK, first_answer};
 use crate::credentials::{Secret, read_file};
-use crate::excerpt::excerpt;
+use crate::excerpt::{excerpt, shown_path};
 use crate::resolver::NoThreadForAddresses;
 use crate::tls;
 use crate::token::MAX_BYTES;
@@ -66,7 +66,10 @@ pub struct Failure {
 
 /// The file of authorities cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the file of trusted authorities `{}`, which SSL_CERT_FILE names, cannot be used: {reason}", path.display())]
+#[error(
+    "the file of trusted authorities `{}`, which SSL_CERT_FILE names, cannot be used: {reason}",
+    shown_path(path)
+)]
 pub struct InvalidAuthorities {
     path: PathBuf,
     reason: String,

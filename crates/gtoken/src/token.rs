@@ -40,6 +40,15 @@ impl IdToken {
     pub fn lifetime(&self) -> Lifetime {
         self.lifetime
     }
+
+    /// The token, unless it has run out since it was checked.
+    pub fn unless_over(self, now: SystemTime) -> Result<Self, InvalidToken> {
+        let expires_at = self.lifetime.expires_at;
+        if expires_at <= now {
+            return Err(InvalidToken::Expired { expires_at, now });
+        }
+        Ok(self)
+    }
 }
 
 impl fmt::Debug for IdToken {
