@@ -18,7 +18,7 @@ use crate::tls;
 use crate::token::MAX_BYTES;
 
 /// A connection to Google takes a few round trips, of which one may be lost.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 /// The head of an answer has fewer bytes, of which Google's have about 1,000. A larger buffer, and there are two for TLS, would
 /// stay with the process as memory that was used once.

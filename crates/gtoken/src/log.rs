@@ -92,7 +92,7 @@ impl Line {
 }
 
 /// A name that somebody else chose ends no line and steers no terminal.
-fn printable(message: &str) -> String {
+pub(crate) fn printable(message: &str) -> String {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
     message.chars().map(printable).collect()
 }
