@@ -142,7 +142,19 @@ const WEBHOOK: &[Row] = &[
         "the_manifests_start_it_with_flags_that_it_has_and_its_own_defaults",
         "both_certificate_files_are_required_by_name",
     ),
+    row(
+        "--tls-min-version",
+        "1.3",
+        "both_versions_of_tls_are_served_unless_the_older_is_kept_out",
+        REFUSED,
+    ),
     row("--drain-delay", "15s", PARSED, REFUSED),
+    row(
+        "--dry-start",
+        "",
+        "a_dry_start_tries_everything_and_serves_nothing",
+        "a_dry_start_says_all_that_is_wrong_at_once",
+    ),
     row("--telemetry-listen-address", ":8080", PARSED_AS_GO, REFUSED),
     row(
         "--image",
