@@ -1,7 +1,9 @@
 //! Whatever an API server asks, the answer is one, its patch applies, and the patched pod needs no other.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use gtoken_inject::{Binding, Review, ServerVersion, Settings, Subject, Unbound, decide};
+use gtoken_inject::{
+    Binding, Dialect, Review, ServerVersion, Settings, Subject, Unbound, advise, decide,
+};
 use serde_json::{Value, json};
 
 const SERVER: ServerVersion = ServerVersion {
@@ -11,6 +13,10 @@ const SERVER: ServerVersion = ServerVersion {
 
 /// Panics where a promise is broken. The bytes are the AdmissionReview.
 pub(super) fn hold(bytes: &[u8]) {
+    if let Ok((advice, _)) = advise(bytes, &Settings::default()) {
+        let advice: Value = serde_json::from_slice(&advice).expect("JSON");
+        assert_eq!(advice["response"]["allowed"], true);
+    }
     let Some(skipped) = answer(bytes, Err(&Unbound::NoRole)) else {
         return;
     };
@@ -59,10 +65,15 @@ fn patch(pod: &mut Value, response: &Value) {
 }
 
 fn binding() -> Binding {
-    Binding::parse(|name| match name {
-        "amazonaws.com/role-arn" => Some("arn:aws:iam::123456789012:role/reader"),
-        "iam.gke.io/gcp-service-account" => Some("reader@my-project.iam.gserviceaccount.com"),
-        _ => None,
-    })
-    .expect("the annotations are right")
+    let annotations = [
+        (
+            "amazonaws.com/role-arn",
+            "arn:aws:iam::123456789012:role/reader",
+        ),
+        (
+            "iam.gke.io/gcp-service-account",
+            "reader@my-project.iam.gserviceaccount.com",
+        ),
+    ];
+    Binding::parse(&Dialect::default(), annotations).expect("the annotations are right")
 }

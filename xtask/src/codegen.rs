@@ -1,6 +1,7 @@
 //! `cargo xtask codegen`: the files that are made from others, each kept in the repository and in step with its source.
 
 mod manifests;
+mod reference;
 
 use std::fmt;
 use std::fs;
@@ -29,6 +30,7 @@ type Generated = (
 const FILES: &[Generated] = &[
     ("deploy/chart/Chart.yaml", manifests::chart),
     ("deploy/install.yaml", manifests::install),
+    ("docs/reference.md", reference::table),
 ];
 
 /// A file that is not what its source makes.

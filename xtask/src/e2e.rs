@@ -123,6 +123,8 @@ fn cluster_flags(session: &Session, manifest: &Path) -> anyhow::Result<Vec<OsStr
         Session::control().into(),
         "--sts-ca".into(),
         session.sts_authority().into(),
+        "--audit-log".into(),
+        session.audit_log().into(),
         "--manifest".into(),
         manifest.into(),
         // It is our own cluster: what a killed run left in it is nobody's.

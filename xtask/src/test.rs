@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use tally::{Tally, of_last_line};
 
+use crate::dist::{self, Site};
 use crate::workspace::Workspace;
 use crate::{e2e, process, tidy};
 
@@ -37,6 +38,7 @@ const STEPS: &[Step] = &[
     ("chart", chart::chart),
     ("tidy", tidy),
     ("demo", demo),
+    ("weight", weight),
 ];
 
 /// What the continuous integration does after these.
@@ -117,12 +119,15 @@ fn lints(workspace: &Workspace) -> anyhow::Result<Outcome> {
     )
 }
 
+/// The agent's tests that start it start the one that is shipped.
 fn tests(workspace: &Workspace) -> anyhow::Result<Outcome> {
     let mut tally = Tally::default();
+    let (_bytes, agent) = dist::place(workspace, &Site::here(workspace)?, dist::AGENT)?;
     let succeeded = process::streamed(
         workspace
             .cargo()
-            .args(["test", "--workspace", "--locked", "--no-fail-fast"]),
+            .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+            .env("GTOKEN_BINARY", agent),
         |line| tally += tally::of_line(line).unwrap_or_default(),
     )?;
     // What does not compile, or ends without its last line, leaves no count behind.
@@ -141,20 +146,26 @@ fn tidy(workspace: &Workspace) -> anyhow::Result<Outcome> {
     })
 }
 
-/// In a process of its own, as it is typed: what it leaves behind would be seen.
 fn demo(workspace: &Workspace) -> anyhow::Result<Outcome> {
-    judged(
-        workspace.cargo().args([
-            "run",
-            "--quiet",
-            "--locked",
-            "--package",
-            "xtask",
-            "--",
-            "demo",
-        ]),
+    typed(
+        workspace,
+        &["demo"],
         "see what `cargo xtask demo` said last",
     )
+}
+
+fn weight(workspace: &Workspace) -> anyhow::Result<Outcome> {
+    typed(
+        workspace,
+        &["bench", "agent"],
+        "see which row of `cargo xtask bench agent` does not hold",
+    )
+}
+
+/// One of our commands in a process of its own, as it is typed: what it leaves behind would be seen.
+fn typed(workspace: &Workspace, arguments: &[&str], remedy: &str) -> anyhow::Result<Outcome> {
+    let xtask = ["run", "--quiet", "--locked", "--package", "xtask", "--"];
+    judged(workspace.cargo().args(xtask).args(arguments), remedy)
 }
 
 /// Runs a command whose exit code says it all.

@@ -13,6 +13,11 @@ pub struct Audience(String);
 const MAX_CHARS: usize = 255;
 
 impl Audience {
+    /// The audience that AWS's own charts and documentation give tokens of a cluster.
+    pub fn of_cluster() -> Self {
+        Self("sts.amazonaws.com".to_owned())
+    }
+
     /// The audience as it stands in the token.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::account::{AccountId, Partition};
+
 /// The environment variables that injected containers get.
 pub mod env {
     /// The file that the SDK reads the web identity token from, again at each refresh.
@@ -11,10 +13,18 @@ pub mod env {
     pub const AWS_ROLE_ARN: &str = "AWS_ROLE_ARN";
     /// What AWS CloudTrail shows as the session's name.
     pub const AWS_ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+    /// Where the SDK calls AWS; the newer SDKs read this one.
+    pub const AWS_REGION: &str = "AWS_REGION";
+    /// The same for the SDKs of Python and C++.
+    pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+    /// Whether older SDKs ask the STS of their region (`regional`) or the one of us-east-1.
+    pub const AWS_STS_REGIONAL_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
     /// Keeps SDKs from asking Google's metadata server, at the address of Amazon's, for EC2 credentials.
     pub const AWS_EC2_METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
     /// The pod's name by the downward API, for session names of pods that are not named yet.
     pub const GTOKEN_POD_NAME: &str = "GTOKEN_POD_NAME";
+    /// The pod's UID by the downward API, for session names that are different for each pod.
+    pub const GTOKEN_POD_UID: &str = "GTOKEN_POD_UID";
 }
 
 /// The ARN of an IAM role, in any partition.
@@ -48,19 +58,10 @@ impl FromStr for RoleArn {
     fn from_str(text: &str) -> Result<Self, InvalidRoleArn> {
         let rest = text.strip_prefix("arn:").ok_or(InvalidRoleArn::NotAnArn)?;
         let (partition, rest) = rest.split_once(':').ok_or(InvalidRoleArn::NotAnArn)?;
-        let is_letter = |b: u8| b.is_ascii_lowercase() || b == b'-';
-        let is_suffix = |suffix: &str| match suffix.strip_prefix('-') {
-            Some(rest) => !rest.is_empty() && rest.bytes().all(is_letter),
-            None => suffix.is_empty(),
-        };
-        if !partition.strip_prefix("aws").is_some_and(is_suffix) {
-            return Err(InvalidRoleArn::Partition);
-        }
+        let _: Partition = partition.parse().map_err(|_| InvalidRoleArn::Partition)?;
         let rest = rest.strip_prefix("iam::").ok_or(InvalidRoleArn::NotIam)?;
         let (account, resource) = rest.split_once(':').ok_or(InvalidRoleArn::Account)?;
-        if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(InvalidRoleArn::Account);
-        }
+        let _: AccountId = account.parse().map_err(|_| InvalidRoleArn::Account)?;
         let role = resource
             .strip_prefix("role/")
             .ok_or(InvalidRoleArn::NotARole)?;

@@ -1,11 +1,10 @@
 //! What a ServiceAccount's annotations ask for, parsed once when the ServiceAccount is seen.
 
-use std::str::FromStr;
-
 use gtoken_contract::{GoogleIdentity, InvalidRoleArn, RoleArn};
 
-use crate::annotation;
-use crate::form::SidecarMode;
+use crate::annotation::Name;
+use crate::dialect::{Dialect, Value};
+use crate::options::Options;
 use crate::reason::{Warning, cut};
 
 /// What a ServiceAccount's annotations ask for.
@@ -13,10 +12,14 @@ use crate::reason::{Warning, cut};
 pub struct Binding {
     /// The role that its pods assume.
     pub role_arn: RoleArn,
+    /// The annotation with the role, where it is under another prefix than the first.
+    pub foreign: Option<String>,
     /// The Google service account that its pods act as, where GKE links one.
     pub google_identity: Option<GoogleIdentity>,
-    /// How the refresher runs, where the ServiceAccount says so.
-    pub sidecar_mode: Option<SidecarMode>,
+    /// Whether GKE links one, whatever its name.
+    pub is_linked: bool,
+    /// What else it asks for.
+    pub options: Options,
     /// What is wrong with the annotations though the role is right.
     pub warnings: Vec<Warning>,
 }
@@ -26,6 +29,8 @@ pub struct Binding {
 pub enum Unbound {
     /// The role's annotation holds no ARN of a role; the value is cut for display.
     InvalidRole {
+        /// The annotation, by the prefix that it stands under.
+        annotation: String,
         /// The value, cut for display.
         value: String,
         /// What is wrong with it.
@@ -38,44 +43,42 @@ pub enum Unbound {
 }
 
 impl Binding {
-    /// Reads a ServiceAccount's annotations by name.
-    pub fn parse<'a>(annotation: impl Fn(&str) -> Option<&'a str>) -> Result<Self, Unbound> {
-        let role = annotation(annotation::ROLE_ARN).ok_or(Unbound::NoRole)?;
-        let role_arn = role.parse().map_err(|error| Unbound::InvalidRole {
-            value: cut(role),
+    /// Reads a ServiceAccount's annotations, each a name and a value.
+    pub fn parse<'a>(
+        dialect: &Dialect,
+        annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Unbound> {
+        let found = dialect.find(annotations);
+        let role = found.value(Name::RoleArn).ok_or(Unbound::NoRole)?;
+        let role_arn = role_arn(dialect, role).map_err(|error| Unbound::InvalidRole {
+            annotation: dialect.full(role.rank, Name::RoleArn),
+            value: cut(role.text),
             error,
         })?;
         let mut warnings = Vec::new();
-        let email = annotation(annotation::GOOGLE_SERVICE_ACCOUNT);
-        if email.is_none() {
-            warnings.push(Warning::NoGoogleIdentity);
+        let email = found.google_service_account;
+        let google_identity = email.and_then(|email| email.parse().ok());
+        if let (Some(email), None) = (email, &google_identity) {
+            let value = cut(email);
+            warnings.push(Warning::InvalidGoogleIdentity { value });
         }
-        let google_identity = parse_or_warn(email, &mut warnings, |value| {
-            Warning::InvalidGoogleIdentity { value }
-        });
-        let mode = annotation(annotation::SIDECAR_MODE);
-        let sidecar_mode = parse_or_warn(mode, &mut warnings, |value| {
-            Warning::InvalidSidecarMode { value }
-        });
+        let options = Options::parse(&found, dialect, &mut warnings);
+        warnings.extend(found.misspelt);
         Ok(Self {
             role_arn,
+            foreign: (role.rank > 0).then(|| dialect.full(role.rank, Name::RoleArn)),
             google_identity,
-            sidecar_mode,
+            is_linked: email.is_some(),
+            options,
             warnings,
         })
     }
 }
 
-/// Reads an annotation that has a default: a wrong value is told and passed over.
-pub(crate) fn parse_or_warn<T: FromStr>(
-    value: Option<&str>,
-    warnings: &mut Vec<Warning>,
-    warning: impl FnOnce(String) -> Warning,
-) -> Option<T> {
-    let value = value?;
-    let parsed = value.parse().ok();
-    if parsed.is_none() {
-        warnings.push(warning(cut(value)));
+/// A bare name is a role of the operator's account, where there is one.
+fn role_arn(dialect: &Dialect, role: Value<'_>) -> Result<RoleArn, InvalidRoleArn> {
+    match &dialect.account {
+        Some(account) if !role.text.starts_with("arn:") => account.role(role.text),
+        _ => role.text.parse(),
     }
-    parsed
 }

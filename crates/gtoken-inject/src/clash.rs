@@ -1,43 +1,50 @@
 //! What of a pod stands in the way of an injection: the API server or the kubelet would refuse the result.
 
 use crate::annotation::{GENERATE_CONTAINER, UPDATE_CONTAINER};
-use crate::pod::{Container, Pod};
+use crate::options::{Layers, TokenSource};
+use crate::pod::{Container, Pod, Volume};
 use crate::reason::{Clash, cut};
 use crate::settings::Settings;
 
 /// Looks for the first thing that makes an injection impossible.
-pub(crate) fn clash(pod: &Pod<'_>, settings: &Settings) -> Option<Clash> {
+pub(crate) fn clash(pod: &Pod<'_>, settings: &Settings, layers: &Layers<'_>) -> Option<Clash> {
+    let has_agent = layers.source() == TokenSource::Google;
     let volumes = || pod.spec.volumes.iter().flatten();
-    if volumes().any(|volume| *volume.name == settings.volume_name && volume.empty_dir.is_none()) {
+    let is_other = |volume: &Volume<'_>| match layers.source() {
+        TokenSource::Cluster => volume.projected.is_none(),
+        TokenSource::Google => volume.empty_dir.is_none(),
+    };
+    if volumes().any(|volume| *volume.name == settings.volume_name && is_other(volume)) {
         return Some(Clash::VolumeName);
     }
     let read_only: Vec<&str> = volumes()
         .filter(|volume| volume.is_read_only())
         .map(|volume| &*volume.name)
         .collect();
-    pod.spec
-        .init_containers
-        .iter()
-        .flatten()
+    let inits = pod.spec.init_containers.iter().flatten();
+    let others = pod.spec.containers.iter().flatten();
+    let mut all = inits
         .map(|container| (container, true))
-        .chain(
-            pod.spec
-                .containers
-                .iter()
-                .flatten()
-                .map(|container| (container, false)),
-        )
-        .find_map(|(container, is_init)| match agent_name(container) {
-            Some(name) => (!is_agent(container, name, is_init, settings))
-                .then_some(Clash::ContainerName(name)),
-            None => is_covered(container, &read_only, settings).then(|| Clash::MountPath {
+        .chain(others.map(|container| (container, false)));
+    all.find_map(|(container, is_init)| {
+        if is_application(container, layers) {
+            return is_covered(container, &read_only, settings).then(|| Clash::MountPath {
                 container: cut(&container.name),
-            }),
-        })
+            });
+        }
+        let name = agent_name(container).filter(|_| has_agent)?;
+        (!is_agent(container, name, is_init, settings)).then_some(Clash::ContainerName(name))
+    })
+}
+
+/// Whether a container gets credentials.
+pub(crate) fn is_application(container: &Container<'_>, layers: &Layers<'_>) -> bool {
+    let is_agent = layers.source() == TokenSource::Google && agent_name(container).is_some();
+    !is_agent && layers.takes(&container.name)
 }
 
 /// Our name for a container, if it has one of ours.
-pub(crate) fn agent_name(container: &Container<'_>) -> Option<&'static str> {
+fn agent_name(container: &Container<'_>) -> Option<&'static str> {
     [GENERATE_CONTAINER, UPDATE_CONTAINER]
         .into_iter()
         .find(|name| *container.name == **name)

@@ -1,12 +1,15 @@
 //! The decision about one pod, as a value with a reason.
 
-use crate::annotation::{ROLE_ARN, SIDECAR_MODE};
-use crate::binding::{Binding, Unbound, parse_or_warn};
-use crate::clash::clash;
-use crate::form::{self, SidecarMode};
-use crate::injection::Injection;
+use crate::annotation::{INJECT_LABEL, Name};
+use crate::binding::{Binding, Unbound};
+use crate::clash::{clash, is_application};
+use crate::form::{self, Form};
+use crate::injection::{Injection, Wanted};
+use crate::options::{Layers, Options, TokenSource};
+use crate::patch::Patch;
 use crate::pod::Pod;
 use crate::reason::{Reason, Warning};
+use crate::record::{InvalidRecord, Record};
 use crate::server_version::ServerVersion;
 use crate::settings::Settings;
 
@@ -63,46 +66,102 @@ fn injection(
         return Err(Reason::NoServiceAccountName);
     }
     let binding = binding.map_err(|unbound| Reason::from(unbound.clone()))?;
+    let mut warnings = binding.warnings.clone();
+    let own = own_options(pod, settings, &mut warnings);
+    let layers = Layers([&own, &binding.options, &settings.options]);
+    if layers.source() == TokenSource::Google {
+        serves_google(pod, binding)?;
+        if !binding.is_linked {
+            warnings.push(Warning::NoGoogleIdentity);
+        }
+    }
+    let wanted = Wanted::new(pod, binding, settings, layers);
+    let record = Record::of(pod).unwrap_or_else(|InvalidRecord| {
+        warnings.push(Warning::InvalidRecord);
+        None
+    });
+    let mut patch = Patch::default();
+    let mut stripped = None;
+    let record = match record {
+        Some(record) if !wanted.agrees_with(&record) => {
+            record.strip(stripped.insert(pod.clone()), &mut patch);
+            Record::default()
+        }
+        record => record.unwrap_or_default(),
+    };
+    let pod = stripped.as_ref().unwrap_or(pod);
+    can_take(pod, settings, &layers)?;
+    let form = match layers.source() {
+        // Kubelet keeps the token fresh.
+        TokenSource::Cluster => Form::OneShotOnly,
+        TokenSource::Google => {
+            let mode = layers.first(|options| options.sidecar_mode);
+            let (form, warning) = form::choose(mode.unwrap_or_default(), pod.ends(), server);
+            warnings.extend(warning);
+            form
+        }
+    };
+    Ok(wanted.add_to(pod, form, patch, record, warnings))
+}
+
+/// What a pod's own annotations say.
+fn own_options(pod: &Pod<'_>, settings: &Settings, warnings: &mut Vec<Warning>) -> Options {
+    let annotations = pod.annotations();
+    let found = settings.dialect.find(annotations.into_iter().flatten());
+    if found.value(Name::RoleArn).is_some() {
+        warnings.push(Warning::RoleOnPod);
+    }
+    if pod.annotation(INJECT_LABEL).is_some() {
+        warnings.push(Warning::LabelAsAnnotation);
+    }
+    let own = Options::parse(&found, &settings.dialect, warnings);
+    warnings.extend(found.misspelt);
+    own
+}
+
+/// Whether a pod of this ServiceAccount can have tokens that Google signs.
+fn serves_google(pod: &Pod<'_>, binding: &Binding) -> Result<(), Reason> {
+    if let Some(annotation) = binding.foreign.as_ref().filter(|_| !binding.is_linked) {
+        let annotation = annotation.clone();
+        return Err(Reason::LeftOver { annotation });
+    }
     if pod.spec.host_network {
         return Err(Reason::HostNetwork);
     }
     if pod.is_windows() {
         return Err(Reason::Windows);
     }
+    Ok(())
+}
+
+/// Whether there is a container to give credentials to, and nothing in the way.
+fn can_take(pod: &Pod<'_>, settings: &Settings, layers: &Layers<'_>) -> Result<(), Reason> {
     if pod.spec.containers.iter().flatten().next().is_none() {
         return Err(Reason::NoContainers);
     }
-    if let Some(clash) = clash(pod, settings) {
+    if let Some(clash) = clash(pod, settings, layers) {
         return Err(Reason::Clash(clash));
     }
-    let mut warnings = binding.warnings.clone();
-    if pod.annotation(ROLE_ARN).is_some() {
-        warnings.push(Warning::RoleOnPod);
+    let mut all = pod.spec.all_containers();
+    if all.any(|container| is_application(container, layers)) {
+        Ok(())
+    } else {
+        Err(Reason::AllSkipped)
     }
-    let mode = sidecar_mode(pod, binding, settings, &mut warnings);
-    let (form, warning) = form::choose(mode, pod.ends(), server);
-    warnings.extend(warning);
-    Ok(Injection::new(pod, binding, settings, form, warnings))
-}
-
-/// The pod's word goes before its ServiceAccount's, and that before the operator's.
-fn sidecar_mode(
-    pod: &Pod<'_>,
-    binding: &Binding,
-    settings: &Settings,
-    warnings: &mut Vec<Warning>,
-) -> SidecarMode {
-    let own = parse_or_warn(pod.annotation(SIDECAR_MODE), warnings, |value| {
-        Warning::InvalidSidecarMode { value }
-    });
-    own.or(binding.sidecar_mode)
-        .unwrap_or(settings.sidecar_mode)
 }
 
 impl From<Unbound> for Reason {
     fn from(unbound: Unbound) -> Self {
         match unbound {
-            Unbound::InvalidRole { value, error } => Self::InvalidRole { value, error },
+            Unbound::InvalidRole {
+                annotation,
+                value,
+                error,
+            } => Self::InvalidRole {
+                annotation,
+                value,
+                error,
+            },
             Unbound::NoRole => Self::NoRole,
             Unbound::NotFound => Self::NoServiceAccount,
         }

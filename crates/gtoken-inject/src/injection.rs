@@ -1,17 +1,19 @@
 //! What is added to one pod, and the patch that adds it.
 
-use gtoken_contract::{AGENT_COMMAND, AgentFlags, Mode, Source, env};
 use serde_json::{Value, json};
 
-use crate::annotation::{GENERATE_CONTAINER, UPDATE_CONTAINER};
+use crate::agent::Agent;
+use crate::annotation::{GENERATE_CONTAINER, INJECTED, UPDATE_CONTAINER};
 use crate::binding::Binding;
-use crate::clash::{agent_name, shows_token};
+use crate::clash::{is_application, shows_token};
 use crate::form::Form;
+use crate::options::{Layers, TokenSource};
 use crate::patch::Patch;
 use crate::pod::{Container, Pod};
 use crate::reason::Warning;
-use crate::session::{SessionValue, session_value};
-use crate::settings::{AgentResources, Settings};
+use crate::record::Record;
+use crate::settings::Settings;
+use crate::variables::Variables;
 
 /// What is added to one pod.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,37 +22,223 @@ pub struct Injection {
     warnings: Vec<Warning>,
 }
 
-impl Injection {
-    /// Composes what is missing; whatever stands there under its name already is left as it is.
+/// All that a pod should have, whatever it has already.
+pub(crate) struct Wanted<'a> {
+    settings: &'a Settings,
+    layers: Layers<'a>,
+    variables: Variables,
+    /// None where kubelet gets the tokens.
+    agent: Option<Agent<'a>>,
+}
+
+impl<'a> Wanted<'a> {
     pub(crate) fn new(
         pod: &Pod<'_>,
         binding: &Binding,
-        settings: &Settings,
-        form: Form,
-        mut warnings: Vec<Warning>,
+        settings: &'a Settings,
+        layers: Layers<'a>,
     ) -> Self {
-        let variables = variables(pod, binding, settings);
-        let mut patch = Patch::default();
+        let token_path = if pod.is_windows() {
+            settings.windows_token_path()
+        } else {
+            settings.token_path()
+        };
+        let needs_agent = layers.source() == TokenSource::Google;
+        Self {
+            settings,
+            layers,
+            variables: Variables::new(pod, binding, &layers, &token_path),
+            agent: needs_agent.then(|| Agent::new(settings, binding, &layers)),
+        }
+    }
+
+    /// Whether all that a record tells of would be added the same way today.
+    pub(crate) fn agrees_with(&self, record: &Record) -> bool {
+        let has_agent = |(name, recorded): (&String, &Vec<String>)| {
+            let wanted = self.agent.as_ref();
+            wanted.is_some_and(|agent| agent.image_and_args(name).eq(recorded))
+        };
+        let mut env = record.env.iter();
+        let volume = self.volume_record();
+        record.agents.iter().all(has_agent)
+            && env.all(|(name, content)| self.variables.hold(name, content))
+            && record
+                .mount
+                .as_ref()
+                .is_none_or(|path| *path == self.settings.volume_path)
+            && record
+                .volume
+                .as_ref()
+                .is_none_or(|recorded| *recorded == volume)
+    }
+
+    /// Adds what is missing; whatever stands there under its name already is left as it is.
+    ///
+    /// The patch may have taken away before what a record told of, which the pod then does not hold any more.
+    pub(crate) fn add_to(
+        &self,
+        pod: &Pod<'_>,
+        form: Form,
+        mut patch: Patch,
+        mut record: Record,
+        mut warnings: Vec<Warning>,
+    ) -> Injection {
         for (list, containers) in [
             ("/spec/initContainers", &pod.spec.init_containers),
             ("/spec/containers", &pod.spec.containers),
         ] {
             for (index, container) in containers.iter().flatten().enumerate() {
-                if agent_name(container).is_none() {
+                if is_application(container, &self.layers) {
                     let at = format!("{list}/{index}");
-                    let takes_name =
-                        patch_application(&mut patch, &at, container, &variables, settings);
-                    if !takes_name && !warnings.contains(&Warning::OwnPodName) {
-                        warnings.push(Warning::OwnPodName);
-                    }
+                    self.add_to_application(container, &at, &mut patch, &mut record);
+                    let obstacle = self.variables.obstacle(container).map(Warning::OwnPodField);
+                    warnings.extend(obstacle.filter(|warning| !warnings.contains(warning)));
                 }
             }
         }
-        patch_agents(&mut patch, pod, binding, settings, form);
-        patch_volume(&mut patch, pod, settings);
-        Self { patch, warnings }
+        if let Some(agent) = &self.agent {
+            self.add_agents(agent, pod, form, &mut patch, &mut record);
+        }
+        self.add_volume(pod, &mut patch, &mut record);
+        if !patch.is_empty() {
+            tell(pod, &record, &mut patch);
+        }
+        Injection { patch, warnings }
     }
 
+    fn add_to_application(
+        &self,
+        container: &Container<'_>,
+        at: &str,
+        patch: &mut Patch,
+        record: &mut Record,
+    ) {
+        let mut missing = Vec::new();
+        for variable in self.variables.missing(container) {
+            let name = variable.name.to_owned();
+            record.env.insert(name, variable.content.clone());
+            missing.push(variable.json.clone());
+        }
+        patch.append(&format!("{at}/env"), container.env.is_some(), missing);
+
+        let settings = self.settings;
+        if !shows_token(container, settings) {
+            record.mount = Some(settings.volume_path.clone());
+            let mount = json!({"name": settings.volume_name, "mountPath": settings.volume_path, "readOnly": true});
+            let list = format!("{at}/volumeMounts");
+            patch.append(&list, container.volume_mounts.is_some(), vec![mount]);
+        }
+    }
+
+    /// Adds the gate before all init containers, and the refresher as the form has it.
+    fn add_agents(
+        &self,
+        agent: &Agent<'_>,
+        pod: &Pod<'_>,
+        form: Form,
+        patch: &mut Patch,
+        record: &mut Record,
+    ) {
+        let has_budget = pod.has_own_resources();
+        let init_containers = pod.spec.init_containers.as_deref();
+        let mut inits = init_containers.unwrap_or_default().iter();
+        let gate = inits.position(|container| *container.name == *GENERATE_CONTAINER);
+        let mut all = pod.spec.all_containers();
+        let has_refresher = all.any(|container| *container.name == *UPDATE_CONTAINER);
+        let mut tell = |name: &str| {
+            let texts = agent.image_and_args(name).map(str::to_owned);
+            record.agents.insert(name.to_owned(), texts.collect());
+        };
+        let mut first = Vec::new();
+        if gate.is_none() {
+            tell(GENERATE_CONTAINER);
+            first.push(agent.gate(has_budget));
+        }
+        let mut last = Vec::new();
+        if form != Form::OneShotOnly && !has_refresher {
+            tell(UPDATE_CONTAINER);
+            let mut refresher = agent.refresher(has_budget);
+            if form == Form::Native {
+                refresher["restartPolicy"] = json!("Always");
+                first.push(refresher);
+            } else {
+                last.push(refresher);
+            }
+        }
+        if !(first.is_empty() && last.is_empty()) {
+            self.add_pull_secrets(pod, patch);
+        }
+        // A refresher beside a gate that is there already comes right after it.
+        let at = gate.map_or(0, |gate| gate + 1);
+        patch.insert("/spec/initContainers", init_containers.is_some(), at, first);
+        patch.append("/spec/containers", pod.spec.containers.is_some(), last);
+    }
+
+    fn add_pull_secrets(&self, pod: &Pod<'_>, patch: &mut Patch) {
+        let present = &pod.spec.image_pull_secrets;
+        let is_missing = |name: &&String| {
+            !present
+                .iter()
+                .flatten()
+                .any(|secret| *secret.name == ***name)
+        };
+        let wanted = self.settings.image_pull_secrets.iter().filter(is_missing);
+        let missing = wanted.map(|name| json!({"name": name})).collect();
+        patch.append("/spec/imagePullSecrets", present.is_some(), missing);
+    }
+
+    fn add_volume(&self, pod: &Pod<'_>, patch: &mut Patch, record: &mut Record) {
+        let name = &self.settings.volume_name;
+        let mut volumes = pod.spec.volumes.iter().flatten();
+        if !volumes.any(|volume| *volume.name == **name) {
+            record.volume = Some(self.volume_record());
+            let exists = pod.spec.volumes.is_some();
+            patch.append("/spec/volumes", exists, vec![self.volume()]);
+        }
+    }
+
+    /// Memory holds the token, so that it never reaches a disk; the size bounds what a broken agent could take.
+    fn volume(&self) -> Value {
+        let settings = self.settings;
+        if self.agent.is_some() {
+            return json!({"name": settings.volume_name, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}});
+        }
+        let token = json!({
+            "audience": self.layers.audience().as_str(),
+            "expirationSeconds": self.layers.expiration().seconds(),
+            "path": settings.token_file,
+        });
+        json!({"name": settings.volume_name, "projected": {"sources": [{"serviceAccountToken": token}]}})
+    }
+
+    fn volume_record(&self) -> (String, String) {
+        let settings = self.settings;
+        let content = if self.agent.is_some() {
+            "emptyDir".to_owned()
+        } else {
+            let seconds = self.layers.expiration();
+            let audience = self.layers.audience();
+            format!("{} for {audience}, {seconds} s", settings.token_file)
+        };
+        (settings.volume_name.clone(), content)
+    }
+}
+
+/// Writes the record where the pod has a place for it; an API server sends none without metadata.
+fn tell(pod: &Pod<'_>, record: &Record, patch: &mut Patch) {
+    let Some(mut annotations) = pod.annotations() else {
+        return;
+    };
+    let record = record.to_json();
+    if annotations.next().is_some() {
+        let member = INJECTED.replace('/', "~1");
+        patch.set(&format!("/metadata/annotations/{member}"), json!(record));
+    } else {
+        patch.set("/metadata/annotations", json!({ INJECTED: record }));
+    }
+}
+
+impl Injection {
     /// The steps that add it.
     pub fn patch(&self) -> &Patch {
         &self.patch
@@ -60,188 +248,4 @@ impl Injection {
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
-}
-
-/// An environment variable for applications.
-struct Variable {
-    name: &'static str,
-    json: Value,
-}
-
-/// The variables that an application gets, in an order in which each refers only to earlier ones.
-fn variables(pod: &Pod<'_>, binding: &Binding, settings: &Settings) -> Vec<Variable> {
-    let literal = |name, value: &str| Variable {
-        name,
-        json: json!({"name": name, "value": escape(value)}),
-    };
-    let mut variables = vec![
-        literal(env::AWS_WEB_IDENTITY_TOKEN_FILE, &settings.token_path()),
-        literal(env::AWS_ROLE_ARN, binding.role_arn.as_str()),
-        literal(env::AWS_EC2_METADATA_DISABLED, "true"),
-    ];
-    match session_value(pod.namespace(), pod.name()) {
-        SessionValue::Known(name) => {
-            variables.push(literal(env::AWS_ROLE_SESSION_NAME, name.as_str()));
-        }
-        SessionValue::Composed(name) => {
-            let pod_name = json!({"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}});
-            variables.push(Variable {
-                name: env::GTOKEN_POD_NAME,
-                json: json!({"name": env::GTOKEN_POD_NAME, "valueFrom": pod_name}),
-            });
-            variables.push(Variable {
-                name: env::AWS_ROLE_SESSION_NAME,
-                json: json!({"name": env::AWS_ROLE_SESSION_NAME, "value": name}),
-            });
-        }
-    }
-    variables
-}
-
-/// Keeps Kubernetes from expanding a value that is meant as it stands: it reads `$$` as `$`.
-fn escape(value: &str) -> String {
-    value.replace('$', "$$")
-}
-
-/// Adds the mount and those variables that the user has not set.
-///
-/// False if the session gets no name because the pod's name stands under another's variable.
-fn patch_application(
-    patch: &mut Patch,
-    at: &str,
-    container: &Container<'_>,
-    variables: &[Variable],
-    settings: &Settings,
-) -> bool {
-    let has_session_name = container.sets(env::AWS_ROLE_SESSION_NAME);
-    let mut own = container
-        .env
-        .iter()
-        .flatten()
-        .filter(|set| *set.name == *env::GTOKEN_POD_NAME);
-    let composes = variables
-        .iter()
-        .any(|variable| variable.name == env::GTOKEN_POD_NAME);
-    let is_foreign = composes && own.any(|set| !set.is_pod_name());
-    let wanted = |variable: &&Variable| match variable.name {
-        // The pod's name serves the session's name only, so without the one there is no use for the other.
-        env::GTOKEN_POD_NAME | env::AWS_ROLE_SESSION_NAME if has_session_name || is_foreign => {
-            false
-        }
-        name => !container.sets(name),
-    };
-    let missing = variables
-        .iter()
-        .filter(wanted)
-        .map(|variable| variable.json.clone())
-        .collect();
-    patch.append(&format!("{at}/env"), container.env.is_some(), missing);
-
-    if !shows_token(container, settings) {
-        let mount = json!({"name": settings.volume_name, "mountPath": settings.volume_path, "readOnly": true});
-        patch.append(
-            &format!("{at}/volumeMounts"),
-            container.volume_mounts.is_some(),
-            vec![mount],
-        );
-    }
-    has_session_name || !is_foreign
-}
-
-/// Adds the gate before all init containers, and the refresher as the form has it.
-fn patch_agents(
-    patch: &mut Patch,
-    pod: &Pod<'_>,
-    binding: &Binding,
-    settings: &Settings,
-    form: Form,
-) {
-    let agent = |name, mode| agent(name, mode, pod, binding, settings);
-    let init_containers = pod.spec.init_containers.as_deref();
-    let gate = init_containers
-        .iter()
-        .copied()
-        .flatten()
-        .position(|container| *container.name == *GENERATE_CONTAINER);
-    let has_refresher = pod
-        .spec
-        .all_containers()
-        .any(|container| *container.name == *UPDATE_CONTAINER);
-    let mut first = Vec::new();
-    if gate.is_none() {
-        first.push(agent(GENERATE_CONTAINER, Mode::OneShot));
-    }
-    let mut last = Vec::new();
-    match form {
-        Form::Native if !has_refresher => {
-            let mut refresher = agent(UPDATE_CONTAINER, Mode::Refresh);
-            refresher["restartPolicy"] = json!("Always");
-            first.push(refresher);
-        }
-        Form::Classic if !has_refresher => last.push(agent(UPDATE_CONTAINER, Mode::Refresh)),
-        Form::Classic | Form::Native | Form::OneShotOnly => {}
-    }
-    // A refresher beside a gate that is there already comes right after it.
-    let at = gate.map_or(0, |gate| gate + 1);
-    patch.insert("/spec/initContainers", init_containers.is_some(), at, first);
-    patch.append("/spec/containers", pod.spec.containers.is_some(), last);
-}
-
-/// Memory holds the token, so that it never reaches a disk; the size bounds what a broken agent could take.
-fn patch_volume(patch: &mut Patch, pod: &Pod<'_>, settings: &Settings) {
-    let mut volumes = pod.spec.volumes.iter().flatten();
-    if !volumes.any(|volume| *volume.name == settings.volume_name) {
-        let volume = json!({"name": settings.volume_name, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}});
-        patch.append("/spec/volumes", pod.spec.volumes.is_some(), vec![volume]);
-    }
-}
-
-/// A container that runs the agent and satisfies Pod Security `restricted` on its own.
-fn agent(name: &str, mode: Mode, pod: &Pod<'_>, binding: &Binding, settings: &Settings) -> Value {
-    let defaults = AgentFlags::default();
-    let flags = AgentFlags {
-        mode,
-        file: Some(settings.token_path()),
-        audience: settings.audience.clone(),
-        // Whatever else lies in the image or the node's environment, a pod is its own identity.
-        source: Source::Metadata,
-        expect_identity: binding.google_identity.clone(),
-        // No application starts before its token, so the gate waits for whatever passes by itself.
-        timeout: if mode == Mode::OneShot {
-            None
-        } else {
-            defaults.timeout
-        },
-        ..defaults
-    };
-    let args: Vec<String> = flags.to_args().iter().map(|arg| escape(arg)).collect();
-    let mut container = json!({
-        "name": name,
-        "image": settings.image,
-        "imagePullPolicy": settings.pull_policy.to_string(),
-        "command": [AGENT_COMMAND],
-        "args": args,
-        "securityContext": {
-            "allowPrivilegeEscalation": false,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": true,
-            "runAsNonRoot": true,
-            "runAsUser": settings.run_as_user,
-            "runAsGroup": settings.run_as_user,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "volumeMounts": [{"name": settings.volume_name, "mountPath": settings.volume_path}],
-    });
-    // Where the pod has a budget as a whole, what containers ask for must not go beyond it.
-    if !pod.has_own_resources() {
-        container["resources"] = resources(&settings.resources);
-    }
-    container
-}
-
-fn resources(resources: &AgentResources) -> Value {
-    json!({
-        "requests": {"cpu": resources.cpu_request, "memory": resources.memory_request},
-        "limits": {"cpu": resources.cpu_limit, "memory": resources.memory_limit},
-    })
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// One step of a [`Patch`]. Injection only ever adds.
+/// One step of a [`Patch`]. Only what an earlier injection added is ever removed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
 pub enum Operation {
@@ -13,6 +13,11 @@ pub enum Operation {
         path: String,
         /// What is added.
         value: Value,
+    },
+    /// Takes away what stands at `path`.
+    Remove {
+        /// An RFC 6901 pointer.
+        path: String,
     },
 }
 
@@ -56,6 +61,18 @@ impl Patch {
         } else {
             self.make(list, values);
         }
+    }
+
+    /// Takes away the element at an index of a list.
+    pub(crate) fn remove(&mut self, list: &str, at: usize) {
+        let path = format!("{list}/{at}");
+        self.0.push(Operation::Remove { path });
+    }
+
+    /// Sets a member of an object.
+    pub(crate) fn set(&mut self, path: &str, value: Value) {
+        let path = path.to_owned();
+        self.0.push(Operation::Add { path, value });
     }
 
     /// A list is only made to hold something: an empty one would be a change without a use.

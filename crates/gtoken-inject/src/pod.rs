@@ -6,19 +6,19 @@ mod views;
 use serde::Deserialize;
 
 use crate::annotation;
-use crate::json::{Text, or_default};
+use crate::json::{self, Malformed, Text, or_default};
 use crate::reason::Reason;
 
 use views::Metadata;
-pub(crate) use views::{Container, Spec};
+pub(crate) use views::{Container, Spec, Volume};
 
 /// A pod as far as a decision needs it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Pod<'a> {
     #[serde(skip)]
     namespace: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    metadata: Metadata<'a>,
+    #[serde(borrow, default)]
+    metadata: Option<Metadata<'a>>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub(crate) spec: Spec<'a>,
 }
@@ -34,10 +34,10 @@ pub(crate) enum PodName<'a> {
 
 impl<'a> Pod<'a> {
     /// Reads a pod that is about to be created in `namespace`; the pod's own field may be empty still.
-    pub(crate) fn read(json: &'a str, namespace: Text<'a>) -> Result<Self, serde_json::Error> {
+    pub(crate) fn read(json: &'a str, namespace: Text<'a>) -> Result<Self, Malformed> {
         Ok(Self {
             namespace,
-            ..serde_json::from_str(json)?
+            ..json::read(json.as_bytes())?
         })
     }
 
@@ -53,7 +53,7 @@ impl<'a> Pod<'a> {
 
     /// Why nobody needs to ask for the pod's ServiceAccount, if so.
     pub fn left_alone(&self) -> Option<Reason> {
-        if self.metadata.annotations.contains_key(annotation::MIRROR) {
+        if self.annotation(annotation::MIRROR).is_some() {
             Some(Reason::MirrorPod)
         } else if self.label(annotation::INJECT_LABEL) == Some("false") {
             Some(Reason::OptedOut)
@@ -67,15 +67,27 @@ impl<'a> Pod<'a> {
         self.label(annotation::INJECT_LABEL) == Some("true")
     }
 
+    /// The value of an annotation.
     pub(crate) fn annotation(&self, name: &str) -> Option<&str> {
-        self.metadata.annotations.get(name).map(|value| &**value)
+        let annotations = &self.metadata.as_ref()?.annotations;
+        annotations.get(name).map(|value| &**value)
+    }
+
+    /// All annotations; none where the pod has no metadata, and then there is no place for any.
+    pub(crate) fn annotations(&self) -> Option<impl Iterator<Item = (&str, &str)>> {
+        let metadata = self.metadata.as_ref()?;
+        let texts = metadata.annotations.iter();
+        Some(texts.map(|(name, value)| (&**name, &**value)))
     }
 
     pub(crate) fn name(&self) -> PodName<'_> {
-        if self.metadata.name.is_empty() {
-            PodName::Generated(&self.metadata.generate_name)
+        let Some(metadata) = &self.metadata else {
+            return PodName::Generated("");
+        };
+        if metadata.name.is_empty() {
+            PodName::Generated(&metadata.generate_name)
         } else {
-            PodName::Given(&self.metadata.name)
+            PodName::Given(&metadata.name)
         }
     }
 
@@ -95,6 +107,7 @@ impl<'a> Pod<'a> {
     }
 
     fn label(&self, name: &str) -> Option<&str> {
-        self.metadata.labels.get(name).map(|value| &**value)
+        let labels = &self.metadata.as_ref()?.labels;
+        labels.get(name).map(|value| &**value)
     }
 }

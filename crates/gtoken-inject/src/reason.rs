@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use gtoken_contract::{InvalidRoleArn, env};
+use gtoken_contract::InvalidRoleArn;
 
-use crate::annotation::{GOOGLE_SERVICE_ACCOUNT, INJECT_LABEL, ROLE_ARN, SIDECAR_MODE};
+use crate::annotation::{GOOGLE_SERVICE_ACCOUNT, INJECT_LABEL, INJECTED, ROLE_ARN, SIDECAR_MODE};
 
 /// The longest warning in characters: past 4096 in all, the API server cuts each and drops the last.
 pub const MAX_WARNING: usize = 120;
@@ -14,16 +14,25 @@ pub const MAX_WARNING: usize = 120;
 pub enum Reason {
     /// Everything that would be added stands there already.
     AlreadyInjected,
+    /// The annotations let no container have credentials.
+    AllSkipped,
     /// A name or path that we need is taken by something else.
     Clash(Clash),
     /// A pod on the node's network would get the node's identity.
     HostNetwork,
     /// The ServiceAccount's role is no ARN of a role.
     InvalidRole {
+        /// The annotation.
+        annotation: String,
         /// The annotation's value, cut for display.
         value: String,
         /// What is wrong with it.
         error: InvalidRoleArn,
+    },
+    /// The role stands under another's prefix only and no Google account is linked: it is left over from elsewhere.
+    LeftOver {
+        /// The annotation.
+        annotation: String,
     },
     /// Kubelet's mirror of a static pod must not be changed.
     MirrorPod,
@@ -65,23 +74,40 @@ pub enum Warning {
         /// The annotation's value, cut for display.
         value: String,
     },
-    /// The annotation asks for a form that does not exist.
-    InvalidSidecarMode {
-        /// The annotation's value, cut for display.
+    /// An annotation's value cannot be taken, so another's word or the default counts.
+    InvalidOption {
+        /// The annotation.
+        annotation: String,
+        /// Its value, cut for display.
         value: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Our own mark of a former injection cannot be read.
+    InvalidRecord,
+    /// The label stands among the annotations, where no webhook is chosen by it.
+    LabelAsAnnotation,
+    /// The name of an annotation is nearly one of ours.
+    Misspelt {
+        /// What somebody wrote.
+        given: String,
+        /// What is read.
+        meant: String,
     },
     /// The API server would drop what makes a native sidecar one.
     NativeNotKept,
     /// No Google account is linked, so GKE gives no token.
     NoGoogleIdentity,
+    /// There is no role, so nothing else has an effect.
+    NoRole,
     /// A classic refresher would keep the pod from ending.
     OneHourForClassic,
     /// The API server would drop what makes a native sidecar one, and a classic one would keep the pod from ending.
     OneHourForNative,
     /// Kubelets may be too old for a native sidecar.
     OneHourForOldKubelets,
-    /// A container's own variable stands where the pod's name would.
-    OwnPodName,
+    /// A container's own variable, this one, stands where the pod's name or UID would.
+    OwnPodField(&'static str),
     /// A pod cannot choose its role.
     RoleOnPod,
 }
@@ -90,12 +116,14 @@ impl Reason {
     /// The name in metrics, logs and the audit log.
     pub fn label(&self) -> &'static str {
         match self {
+            Self::AllSkipped => "all-skipped",
             Self::AlreadyInjected => "already-injected",
             Self::Clash(Clash::ContainerName(_)) => "clash-container-name",
             Self::Clash(Clash::MountPath { .. }) => "clash-mount-path",
             Self::Clash(Clash::VolumeName) => "clash-volume-name",
             Self::HostNetwork => "host-network",
             Self::InvalidRole { .. } => "invalid-role",
+            Self::LeftOver { .. } => "left-over",
             Self::MirrorPod => "mirror-pod",
             Self::NoContainers => "no-containers",
             Self::NoRole => "no-role",
@@ -110,7 +138,12 @@ impl Reason {
     /// Whether somebody who created such a pod should be told.
     pub fn warns(&self) -> bool {
         match self {
-            Self::Clash(_) | Self::HostNetwork | Self::InvalidRole { .. } | Self::Windows => true,
+            Self::AllSkipped
+            | Self::Clash(_)
+            | Self::HostNetwork
+            | Self::InvalidRole { .. }
+            | Self::LeftOver { .. }
+            | Self::Windows => true,
             Self::AlreadyInjected
             | Self::MirrorPod
             | Self::NoContainers
@@ -125,26 +158,42 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadyInjected => f.write_str("the pod is injected already"),
-            Self::Clash(clash) => clash.fmt(f),
-            Self::HostNetwork => f.write_str(
-                "no AWS credentials: with hostNetwork the pod would get the node's Google identity",
-            ),
-            Self::InvalidRole { value, error } => {
-                write!(f, "{ROLE_ARN} \"{value}\": {error}")
+        let text = match self {
+            Self::AllSkipped => {
+                "no AWS credentials: skip- or include-containers leave no container of the pod"
+                    .to_owned()
             }
-            Self::MirrorPod => f.write_str("a static pod's mirror is never changed"),
-            Self::NoContainers => f.write_str("the pod has no container"),
-            Self::NoRole => write!(f, "the pod's ServiceAccount has no annotation {ROLE_ARN}"),
-            Self::NoServiceAccount => f.write_str("the pod's ServiceAccount does not exist"),
-            Self::NoServiceAccountName => f.write_str("the pod names no ServiceAccount"),
-            Self::NotAPodCreation => f.write_str("only the creation of a pod is looked at"),
-            Self::OptedOut => write!(f, "the pod's label {INJECT_LABEL} declines"),
+            Self::AlreadyInjected => "the pod is injected already".to_owned(),
+            Self::Clash(clash) => clash.to_string(),
+            Self::HostNetwork => {
+                "no AWS credentials: with hostNetwork the pod would get the node's Google identity"
+                    .to_owned()
+            }
+            Self::InvalidRole {
+                annotation,
+                value,
+                error,
+            } => {
+                format!("{annotation} \"{value}\": {error}")
+            }
+            Self::LeftOver { annotation } => {
+                format!(
+                    "{annotation} is left alone: the ServiceAccount has no {GOOGLE_SERVICE_ACCOUNT}"
+                )
+            }
+            Self::MirrorPod => "a static pod's mirror is never changed".to_owned(),
+            Self::NoContainers => "the pod has no container".to_owned(),
+            Self::NoRole => format!("the pod's ServiceAccount has no annotation {ROLE_ARN}"),
+            Self::NoServiceAccount => "the pod's ServiceAccount does not exist".to_owned(),
+            Self::NoServiceAccountName => "the pod names no ServiceAccount".to_owned(),
+            Self::NotAPodCreation => "only the creation of a pod is looked at".to_owned(),
+            Self::OptedOut => format!("the pod's label {INJECT_LABEL} declines"),
             Self::Windows => {
-                f.write_str("no AWS credentials: gtoken does not run on Windows nodes")
+                "no AWS credentials: the agent does not run on Windows; token-source cluster does"
+                    .to_owned()
             }
-        }
+        };
+        f.write_str(&short(text))
     }
 }
 
@@ -165,7 +214,7 @@ impl fmt::Display for Clash {
                 )
             }
             Self::VolumeName => {
-                f.write_str("a volume that is no emptyDir has the name of gtoken's volume")
+                f.write_str("a volume of another kind has the name of gtoken's volume; rename it")
             }
         }
     }
@@ -173,36 +222,61 @@ impl fmt::Display for Clash {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        let text = match self {
             Self::InvalidGoogleIdentity { value } => {
-                write!(f, "{GOOGLE_SERVICE_ACCOUNT} \"{value}\" is no email address; its tokens are not checked")
+                format!("{GOOGLE_SERVICE_ACCOUNT} \"{value}\" is no email address; its tokens are not checked")
             }
-            Self::InvalidSidecarMode { value } => {
-                write!(f, "{SIDECAR_MODE} \"{value}\" is none of auto, classic, native and is ignored")
+            Self::InvalidOption { annotation, value, problem } => {
+                format!("{annotation} \"{value}\" {problem} and is ignored")
             }
+            Self::InvalidRecord => {
+                format!("{INJECTED} is not as gtoken wrote it; what it added before stays as it is")
+            }
+            Self::LabelAsAnnotation => {
+                format!("{INJECT_LABEL} is an annotation here, but is read as a label only")
+            }
+            Self::Misspelt { given, meant } => format!("{given} is not read: {meant}?"),
             Self::NativeNotKept => {
-                write!(f, "{SIDECAR_MODE} native needs Kubernetes 1.29; an ordinary sidecar is injected")
+                format!("{SIDECAR_MODE} native needs Kubernetes 1.29; an ordinary sidecar is injected")
             }
             Self::NoGoogleIdentity => {
-                write!(f, "the ServiceAccount has no {GOOGLE_SERVICE_ACCOUNT}: GKE may give the pod no token")
+                format!("the ServiceAccount has no {GOOGLE_SERVICE_ACCOUNT}: GKE may give the pod no token")
+            }
+            Self::NoRole => {
+                format!("{ROLE_ARN} is missing: without it the other annotations have no effect")
             }
             Self::OneHourForClassic => {
-                write!(f, "the AWS token lasts one hour: {SIDECAR_MODE} classic would keep this pod from ending")
+                format!("the AWS token lasts one hour: {SIDECAR_MODE} classic would keep this pod from ending")
             }
             Self::OneHourForNative => {
-                f.write_str("the AWS token lasts one hour: this cluster is not known to be Kubernetes 1.29 or newer")
+                "the AWS token lasts one hour: this cluster is not known to be Kubernetes 1.29 or newer".to_owned()
             }
             Self::OneHourForOldKubelets => {
-                f.write_str("the AWS token lasts one hour: this cluster is not known to be Kubernetes 1.32 or newer")
+                "the AWS token lasts one hour: this cluster is not known to be Kubernetes 1.32 or newer".to_owned()
             }
-            Self::OwnPodName => {
-                write!(f, "{} is set by the pod: the session gets no name from gtoken", env::GTOKEN_POD_NAME)
+            Self::OwnPodField(variable) => {
+                format!("{variable} is set by the pod: the session gets no name from gtoken")
             }
             Self::RoleOnPod => {
-                write!(f, "{ROLE_ARN} on a pod is ignored: the role comes from the ServiceAccount only")
+                format!("{ROLE_ARN} on a pod is ignored: the role comes from the ServiceAccount only")
             }
-        }
+        };
+        f.write_str(&short(text))
     }
+}
+
+/// Keeps a warning within its length whatever prefixes the operator chose: the name, at its beginning, tells most.
+fn short(text: String) -> String {
+    match text.char_indices().nth(MAX_WARNING - 1) {
+        Some((end, _)) if text.chars().count() > MAX_WARNING => format!("{}…", &text[..end]),
+        _ => text,
+    }
+}
+
+/// Keeps a text that somebody wrote on one line.
+pub(crate) fn clean(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { '?' } else { c };
+    text.chars().map(visible).collect()
 }
 
 /// Cuts a value that somebody wrote, so that a message with it stays short and on one line.
@@ -211,17 +285,11 @@ impl fmt::Display for Warning {
 pub(crate) fn cut(value: &str) -> String {
     const MAX: usize = 24;
     const HEAD: usize = 11;
-    let clean = |c: char| if c.is_control() { '?' } else { c };
     let length = value.chars().count();
     if length <= MAX {
-        return value.chars().map(clean).collect();
+        return clean(value);
     }
     let tail = value.chars().skip(length - (MAX - HEAD - 1));
-    value
-        .chars()
-        .take(HEAD)
-        .chain(['…'])
-        .chain(tail)
-        .map(clean)
-        .collect()
+    let short: String = value.chars().take(HEAD).chain(['…']).chain(tail).collect();
+    clean(&short)
 }

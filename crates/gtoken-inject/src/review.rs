@@ -3,10 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::decision::Decision;
-use crate::json::{Text, or_default};
+use crate::json::{self, Malformed, Raw, Text, or_default};
 use crate::pod::Pod;
 use crate::reason::Reason;
 
@@ -38,7 +37,7 @@ pub enum Subject<'a> {
 pub enum InvalidReview {
     /// The body is no AdmissionReview in JSON.
     #[error("the body is no AdmissionReview in JSON: {0}")]
-    Json(#[source] serde_json::Error),
+    Json(#[source] Malformed),
     /// It is of another kind or version.
     #[error(
         "the body is {kind} of {api_version}, but only AdmissionReview of admission.k8s.io/v1 or v1beta1 is answered"
@@ -51,7 +50,7 @@ pub enum InvalidReview {
     },
     /// The pod inside cannot be read.
     #[error("request.object is no Pod: {0}")]
-    Pod(#[source] serde_json::Error),
+    Pod(#[source] Malformed),
     /// There is nothing to answer.
     #[error("the AdmissionReview holds no request with a uid")]
     Request,
@@ -68,7 +67,7 @@ enum Version {
 impl<'a> Review<'a> {
     /// Reads a request's body.
     pub fn parse(body: &'a [u8]) -> Result<Self, InvalidReview> {
-        let envelope: Envelope<'a> = serde_json::from_slice(body).map_err(InvalidReview::Json)?;
+        let envelope: Envelope<'a> = json::read(body).map_err(InvalidReview::Json)?;
         let version = match (&*envelope.kind, &*envelope.api_version) {
             ("AdmissionReview", "admission.k8s.io/v1") => Version::V1,
             ("AdmissionReview", "admission.k8s.io/v1beta1") => Version::V1Beta1,
@@ -146,6 +145,23 @@ impl<'a> Review<'a> {
                 .warnings
                 .extend(reason.warns().then(|| reason.to_string())),
         }
+        self.write(response)
+    }
+
+    /// Answers that the object is admitted as it is, with what whoever sent it should know.
+    pub(crate) fn admit(&self, outcome: &'static str, warnings: Vec<String>) -> Vec<u8> {
+        self.write(Response {
+            uid: &self.uid,
+            allowed: true,
+            status: None,
+            patch_type: None,
+            patch: None,
+            warnings,
+            audit_annotations: AuditAnnotations { outcome },
+        })
+    }
+
+    fn write(&self, response: Response<'_>) -> Vec<u8> {
         let answer = Answer {
             api_version: self.version,
             kind: "AdmissionReview",
@@ -182,7 +198,7 @@ struct Request<'a> {
     #[serde(default, deserialize_with = "or_default")]
     dry_run: bool,
     #[serde(borrow, default)]
-    object: Option<&'a RawValue>,
+    object: Option<Raw<'a>>,
 }
 
 #[derive(Default, Deserialize)]

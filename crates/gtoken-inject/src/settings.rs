@@ -3,9 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use gtoken_contract::{AGENT_IMAGE, Audience, token_file};
+use gtoken_contract::{AGENT_IMAGE, token_file};
 
+use crate::dialect::Dialect;
 use crate::form::SidecarMode;
+use crate::options::{Options, TokenExpiration, TokenSource};
+use crate::session::SessionTemplate;
 
 /// What the operator configured, the same for every pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +23,14 @@ pub struct Settings {
     pub volume_path: String,
     /// The token file's name in that folder.
     pub token_file: String,
-    /// Whom the tokens are meant for.
-    pub audience: Audience,
-    /// How the refresher runs unless a ServiceAccount or pod says otherwise.
-    pub sidecar_mode: SidecarMode,
+    /// How annotations are read.
+    pub dialect: Dialect,
+    /// What counts unless a ServiceAccount or pod says otherwise.
+    pub options: Options,
+    /// More flags of the agent; none of those that the injection renders itself.
+    pub agent_flags: Vec<String>,
+    /// Secrets of the pod's namespace that pull the agent's image beside the pod's own.
+    pub image_pull_secrets: Vec<String>,
     /// What each injected container requests and may use.
     pub resources: AgentResources,
     /// The user that injected containers run as; never 0, as Pod Security `restricted` has it.
@@ -71,6 +78,11 @@ impl Settings {
             self.token_file
         )
     }
+
+    /// The token file's path as containers on Windows see it, where kubelet mounts on the system's drive.
+    pub fn windows_token_path(&self) -> String {
+        format!("C:{}", self.token_path().replace('/', "\\"))
+    }
 }
 
 impl Default for Settings {
@@ -81,8 +93,17 @@ impl Default for Settings {
             volume_name: "gtoken-volume".to_owned(),
             volume_path: token_file::DEFAULT_DIRECTORY.to_owned(),
             token_file: token_file::DEFAULT_NAME.to_owned(),
-            audience: Audience::default(),
-            sidecar_mode: SidecarMode::default(),
+            dialect: Dialect::default(),
+            options: Options {
+                session_name: Some(SessionTemplate::default()),
+                sidecar_mode: Some(SidecarMode::default()),
+                sts_regional_endpoints: Some(false),
+                token_expiration: Some(TokenExpiration::default()),
+                token_source: Some(TokenSource::default()),
+                ..Options::default()
+            },
+            agent_flags: Vec::new(),
+            image_pull_secrets: Vec::new(),
             resources: AgentResources::default(),
             run_as_user: 65532,
         }

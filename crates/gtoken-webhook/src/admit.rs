@@ -6,7 +6,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gtoken_inject::{Decision, Pod, Review, ServerVersion, Settings, Subject, Unbound, decide};
+use gtoken_inject::{
+    Decision, InvalidReview, Pod, Review, ServerVersion, Settings, Subject, Unbound, advise, decide,
+};
 use hyper::StatusCode;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
@@ -64,13 +66,7 @@ impl Admitter {
         let start = Instant::now();
         let review = match Review::parse(body) {
             Ok(review) => review,
-            Err(invalid) => {
-                let reason = invalid.to_string();
-                warn!(bytes = body.len(), reason, "a request that is no review");
-                self.metrics
-                    .review("invalid-review", Answered::Refused, start.elapsed());
-                return Admission::Invalid(reason);
-            }
+            Err(invalid) => return self.invalid(body, &invalid, start),
         };
         let decided = match review.subject() {
             Subject::Pod(pod) => {
@@ -86,6 +82,27 @@ impl Admitter {
             Ok(decision) => self.answer(&review, &decision, start),
             Err(unknown) => self.unknown(&review, &unknown, start),
         }
+    }
+
+    /// Tells whoever annotates a ServiceAccount what is wrong with it; nobody else has to be asked.
+    pub fn advise(&self, body: &[u8]) -> Admission {
+        let start = Instant::now();
+        match advise(body, &self.settings) {
+            Ok((answer, outcome)) => {
+                self.metrics
+                    .review(outcome, Answered::Allowed, start.elapsed());
+                Admission::Answer(answer)
+            }
+            Err(invalid) => self.invalid(body, &invalid, start),
+        }
+    }
+
+    fn invalid(&self, body: &[u8], invalid: &InvalidReview, start: Instant) -> Admission {
+        let reason = invalid.to_string();
+        warn!(bytes = body.len(), reason, "a request that is no review");
+        self.metrics
+            .review("invalid-review", Answered::Refused, start.elapsed());
+        Admission::Invalid(reason)
     }
 
     async fn decide(&self, pod: &Pod<'_>) -> Result<Decision, Unknown> {

@@ -109,7 +109,7 @@ struct Webhook {
 
 impl Webhook {
     fn new(client: &Client, settings: Settings, metrics: Arc<Metrics>) -> Self {
-        let api = ServiceAccounts::new(client.clone());
+        let api = ServiceAccounts::new(client.clone(), settings.dialect.clone());
         let accounts = Arc::new(Accounts::new(api, Doubt::default(), Arc::clone(&metrics)));
         let admin = Arc::new(Admin {
             metrics,

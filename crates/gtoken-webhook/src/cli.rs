@@ -6,8 +6,13 @@ mod tests;
 use std::str::FromStr;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use gtoken_contract::{AGENT_IMAGE, Audience, token_file};
-use gtoken_inject::{AgentResources, PullPolicy, Settings, SidecarMode};
+use gtoken_contract::{
+    AGENT_IMAGE, AccountId, Audience, AwsAccount, Partition, Region, flag, token_file,
+};
+use gtoken_inject::{
+    AgentResources, ContainerNames, Dialect, Options, Prefixes, PullPolicy, SessionTemplate,
+    Settings, SidecarMode, TokenExpiration, TokenSource,
+};
 
 use crate::address::ListenAddress;
 use crate::admin::AdminArgs;
@@ -136,27 +141,110 @@ pub struct InjectArgs {
     /// The token file's name in that folder.
     #[arg(long, default_value = token_file::DEFAULT_NAME, value_parser = token_file_name, value_name = "NAME")]
     token_file: String,
-    /// Whom the tokens are meant for; trust policies compare it with `accounts.google.com:oaud`.
-    #[arg(long, default_value_t, value_name = "AUDIENCE")]
-    audience: Audience,
-    /// How the refresher runs unless a ServiceAccount or pod says otherwise: auto, classic or native.
+    /// Prefixes of annotations with commas between, the one that counts most first.
+    #[arg(long, default_value_t, value_name = "PREFIXES")]
+    annotation_prefixes: Prefixes,
+    /// The AWS account of roles that annotations name without an ARN.
+    #[arg(long, value_name = "ACCOUNT")]
+    aws_account_id: Option<AccountId>,
+    #[arg(
+        long,
+        requires = "aws_account_id",
+        help = "The partition of --aws-account-id, as aws-cn [default: aws]",
+        value_name = "PARTITION"
+    )]
+    aws_partition: Option<Partition>,
+    /// What ServiceAccounts and pods may say otherwise.
+    #[command(flatten)]
+    options: OptionArgs,
+    /// The agent's containers.
+    #[command(flatten)]
+    agent: AgentArgs,
+}
+
+/// What counts unless a ServiceAccount or pod says otherwise, by annotations of the same names.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Injection, unless annotations of the same names say otherwise")]
+struct OptionArgs {
+    /// Whom the tokens are meant for [default: gtoken/sts/assume-role-with-web-identity, of the cluster sts.amazonaws.com].
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Option<Audience>,
+    /// The only containers that get credentials, with commas between.
+    #[arg(long, value_name = "NAMES")]
+    include_containers: Option<ContainerNames>,
+    /// Where applications call AWS: `AWS_REGION` and `AWS_DEFAULT_REGION`.
+    #[arg(long, value_name = "REGION")]
+    region: Option<Region>,
+    /// What sessions are called in CloudTrail, of {namespace}, {pod}, {serviceaccount} and {uid}.
+    #[arg(long, default_value_t, value_name = "TEMPLATE")]
+    session_name: SessionTemplate,
+    /// How the refresher runs: auto, classic or native.
     #[arg(long, default_value_t, value_name = "MODE")]
     sidecar_mode: SidecarMode,
+    /// Containers that get no credentials, with commas between.
+    #[arg(long, value_name = "NAMES")]
+    skip_containers: Option<ContainerNames>,
+    /// Have older SDKs ask the STS of their region.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        action = ArgAction::Set,
+        value_parser = boolean
+    )]
+    sts_regional_endpoints: bool,
+    /// How long a token of the cluster lives, in seconds.
+    #[arg(long, default_value_t, value_name = "SECONDS")]
+    token_expiration: TokenExpiration,
+    /// Who signs the tokens: google or cluster.
+    #[arg(long, default_value_t, value_name = "SOURCE")]
+    token_source: TokenSource,
+}
+
+/// The containers that run the agent.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "The agent's containers")]
+struct AgentArgs {
+    /// One more flag of the agent; may be given several times.
+    #[arg(long = "agent-flag", allow_hyphen_values = true, action = ArgAction::Append, value_parser = agent_flag, value_name = "FLAG")]
+    flags: Vec<String>,
+    /// A Secret of the pod's namespace that pulls the agent's image; may be given several times.
+    #[arg(long = "agent-image-pull-secret", action = ArgAction::Append, value_parser = secret_name, value_name = "NAME")]
+    image_pull_secrets: Vec<String>,
     /// CPU that each injected container requests.
-    #[arg(long, default_value = "10m", value_name = "QUANTITY")]
-    agent_cpu_request: Quantity,
+    #[arg(
+        long = "agent-cpu-request",
+        default_value = "10m",
+        value_name = "QUANTITY"
+    )]
+    cpu_request: Quantity,
     /// CPU that each injected container may use.
-    #[arg(long, default_value = "100m", value_name = "QUANTITY")]
-    agent_cpu_limit: Quantity,
+    #[arg(
+        long = "agent-cpu-limit",
+        default_value = "100m",
+        value_name = "QUANTITY"
+    )]
+    cpu_limit: Quantity,
     /// Memory that each injected container requests.
-    #[arg(long, default_value = "16Mi", value_name = "QUANTITY")]
-    agent_memory_request: Quantity,
+    #[arg(
+        long = "agent-memory-request",
+        default_value = "16Mi",
+        value_name = "QUANTITY"
+    )]
+    memory_request: Quantity,
     /// Memory that each injected container may use.
-    #[arg(long, default_value = "32Mi", value_name = "QUANTITY")]
-    agent_memory_limit: Quantity,
+    #[arg(
+        long = "agent-memory-limit",
+        default_value = "32Mi",
+        value_name = "QUANTITY"
+    )]
+    memory_limit: Quantity,
     /// The user id that injected containers run as; not 0.
-    #[arg(long, default_value_t = 65532, value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)), value_name = "UID")]
-    agent_run_as_user: u32,
+    #[arg(long = "agent-run-as-user", default_value_t = 65532, value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)), value_name = "UID")]
+    run_as_user: u32,
 }
 
 impl InjectArgs {
@@ -168,21 +256,43 @@ impl InjectArgs {
             volume_name: self.volume_name.clone(),
             volume_path: self.volume_path.clone(),
             token_file: self.token_file.clone(),
-            audience: self.audience.clone(),
-            sidecar_mode: self.sidecar_mode,
-            resources: self.resources()?,
-            run_as_user: self.agent_run_as_user,
+            dialect: Dialect {
+                prefixes: self.annotation_prefixes.clone(),
+                account: self.aws_account_id.clone().map(|id| AwsAccount {
+                    id,
+                    partition: self.aws_partition.clone().unwrap_or_default(),
+                }),
+            },
+            options: self.options.options(),
+            agent_flags: self.agent.flags.clone(),
+            image_pull_secrets: self.agent.image_pull_secrets.clone(),
+            resources: self.agent.resources()?,
+            run_as_user: self.agent.run_as_user,
         })
     }
+}
 
+impl OptionArgs {
+    fn options(&self) -> Options {
+        Options {
+            audience: self.audience.clone(),
+            include_containers: self.include_containers.clone(),
+            region: self.region.clone(),
+            session_name: Some(self.session_name.clone()),
+            sidecar_mode: Some(self.sidecar_mode),
+            skip_containers: self.skip_containers.clone(),
+            sts_regional_endpoints: Some(self.sts_regional_endpoints),
+            token_expiration: Some(self.token_expiration),
+            token_source: Some(self.token_source),
+        }
+    }
+}
+
+impl AgentArgs {
     fn resources(&self) -> Result<AgentResources, RequestOverLimit> {
         for (resource, request, limit) in [
-            ("cpu", &self.agent_cpu_request, &self.agent_cpu_limit),
-            (
-                "memory",
-                &self.agent_memory_request,
-                &self.agent_memory_limit,
-            ),
+            ("cpu", &self.cpu_request, &self.cpu_limit),
+            ("memory", &self.memory_request, &self.memory_limit),
         ] {
             if request.value > limit.value {
                 return Err(RequestOverLimit {
@@ -193,10 +303,10 @@ impl InjectArgs {
             }
         }
         Ok(AgentResources {
-            cpu_request: self.agent_cpu_request.text.clone(),
-            cpu_limit: self.agent_cpu_limit.text.clone(),
-            memory_request: self.agent_memory_request.text.clone(),
-            memory_limit: self.agent_memory_limit.text.clone(),
+            cpu_request: self.cpu_request.text.clone(),
+            cpu_limit: self.cpu_limit.text.clone(),
+            memory_request: self.memory_request.text.clone(),
+            memory_limit: self.memory_limit.text.clone(),
         })
     }
 }
@@ -259,6 +369,38 @@ fn boolean(text: &str) -> Result<bool, String> {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "" | "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
         _ => Err("it is true or false".to_owned()),
+    }
+}
+
+/// What the webhook renders into the agent's arguments itself.
+const RENDERED: [&str; 7] = [
+    flag::REFRESH,
+    flag::FILE,
+    flag::AUDIENCE,
+    flag::SOURCE,
+    flag::SERVICE_ACCOUNT,
+    flag::EXPECT_IDENTITY,
+    flag::TIMEOUT,
+];
+
+fn agent_flag(text: &str) -> Result<String, String> {
+    let name = text
+        .strip_prefix("--")
+        .ok_or("it is a flag of gtoken with its value, as in --log-level=debug")?;
+    let name = name.split('=').next().unwrap_or_default();
+    if RENDERED.contains(&name) {
+        return Err(format!("--{name} of the agent is the webhook's to set"));
+    }
+    Ok(text.to_owned())
+}
+
+fn secret_name(text: &str) -> Result<String, String> {
+    let inner =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    if (1..=253).contains(&text.len()) && text.bytes().all(inner) {
+        Ok(text.to_owned())
+    } else {
+        Err("a Secret's name has 1 to 253 characters of a-z, 0-9, - and .".to_owned())
     }
 }
 

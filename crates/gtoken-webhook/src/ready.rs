@@ -1,6 +1,7 @@
 //! Whether traffic should come here: not before everything was read once, not with a certificate that nobody takes,
 //! and not while ending.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -17,6 +18,7 @@ struct State {
     arrived: Vec<&'static str>,
     /// Until when the certificate is good; none before there is one.
     certificate: Option<Expiry>,
+    troubles: BTreeMap<&'static str, String>,
     ending: bool,
 }
 
@@ -31,10 +33,10 @@ pub struct Awaited {
 /// Why no traffic should come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotReady {
-    /// These have not been there yet.
-    Awaiting(Vec<&'static str>),
     /// The certificate is good no more, so that no API server takes it.
     Expired(Expiry),
+    /// These have not been there yet, each with what stands in its way where that is known.
+    Awaiting(Vec<(&'static str, Option<String>)>),
     /// The process is about to end.
     Ending,
 }
@@ -70,7 +72,9 @@ impl Readiness {
         if state.ending {
             Err(NotReady::Ending)
         } else if !state.awaited.is_empty() {
-            Err(NotReady::Awaiting(state.awaited.clone()))
+            let awaited = state.awaited.iter();
+            let awaited = awaited.map(|what| (*what, state.troubles.get(what).cloned()));
+            Err(NotReady::Awaiting(awaited.collect()))
         } else if let Some(expiry) = state.certificate.filter(|expiry| expiry.0 <= now) {
             Err(NotReady::Expired(expiry))
         } else {
@@ -78,7 +82,8 @@ impl Readiness {
         }
     }
 
-    /// Each part by its name, a line each, as API servers show theirs.
+    /// Each part by its name, a line each, as API servers show theirs. What is wrong just now with a part that was there
+    /// before is no reason to send traffic elsewhere.
     pub fn parts(&self, now: SystemTime) -> String {
         let state = self.lock();
         let certificate = state.certificate.map(|expiry| {
@@ -86,11 +91,16 @@ impl Readiness {
             let how = if is_good { "ok, until" } else { "expired at" };
             (is_good, "the certificate", format!("{how} {expiry}"))
         });
-        let arrived = state.arrived.iter().map(|what| (true, *what, "ok".into()));
-        let awaited = state
-            .awaited
-            .iter()
-            .map(|what| (false, *what, "awaited".into()));
+        let arrived = state.arrived.iter().map(|what| {
+            let trouble = state.troubles.get(what);
+            let how = trouble.map_or("ok".to_owned(), |why| format!("ok, but {why}"));
+            (true, *what, how)
+        });
+        let awaited = state.awaited.iter().map(|what| {
+            let trouble = state.troubles.get(what);
+            let how = trouble.map_or("awaited".to_owned(), |why| format!("awaited: {why}"));
+            (false, *what, how)
+        });
         let ending = state
             .ending
             .then(|| (false, "the process", "ending".into()));
@@ -114,13 +124,20 @@ impl Readiness {
 }
 
 impl Awaited {
-    /// It is there; saying so again changes nothing.
+    /// It is there, and nothing is wrong with it; saying so again changes nothing.
     pub fn arrived(&self) {
         let mut state = self.readiness.lock();
         if state.awaited.contains(&self.what) {
             state.awaited.retain(|what| *what != self.what);
             state.arrived.push(self.what);
         }
+        state.troubles.remove(self.what);
+    }
+
+    /// Something stands in its way, or is wrong with it, until it arrives.
+    pub fn hindered(&self, why: &str) {
+        let mut state = self.readiness.lock();
+        state.troubles.insert(self.what, why.to_owned());
     }
 
     /// Whether it still is awaited.
@@ -132,8 +149,17 @@ impl Awaited {
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Awaiting(what) => write!(f, "waiting for {}", what.join(" and ")),
             Self::Expired(expiry) => write!(f, "the certificate has expired at {expiry}"),
+            Self::Awaiting(awaited) => {
+                for (index, (what, why)) in awaited.iter().enumerate() {
+                    f.write_str(if index == 0 { "waiting for " } else { " and " })?;
+                    f.write_str(what)?;
+                    if let Some(why) = why {
+                        write!(f, " ({why})")?;
+                    }
+                }
+                Ok(())
+            }
             Self::Ending => f.write_str("ending"),
         }
     }
@@ -177,6 +203,27 @@ mod tests {
         assert_eq!(
             readiness.parts(now),
             "[-] the certificate: expired at 2026-11-25T00:00:05Z\n[+] the ServiceAccounts: ok\n"
+        );
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told_until_it_is_gone() {
+        let readiness = Readiness::default();
+        let one = readiness.awaits("one");
+        let _two = readiness.awaits("two");
+        one.hindered("no permission");
+        let now = SystemTime::UNIX_EPOCH;
+        let not_ready = readiness.check(now).unwrap_err();
+        assert_eq!(
+            not_ready.to_string(),
+            "waiting for one (no permission) and two"
+        );
+        one.arrived();
+        assert_eq!(readiness.parts(now), "[+] one: ok\n[-] two: awaited\n");
+        one.hindered("no permission");
+        assert_eq!(
+            readiness.parts(now),
+            "[+] one: ok, but no permission\n[-] two: awaited\n"
         );
     }
 

@@ -75,8 +75,10 @@ impl Routes {
     {
         let method = request.method();
         match request.uri().path() {
-            "/pods" if *method == Method::POST => self.review(request, share).await,
-            "/pods" => not_allowed("POST"),
+            "/pods" | "/serviceaccounts" if *method == Method::POST => {
+                self.review(request, share).await
+            }
+            "/pods" | "/serviceaccounts" => not_allowed("POST"),
             "/healthz" => reading(method, || self.admin.health()),
             "/readyz" => reading(method, || self.admin.ready()),
             "/metrics" if self.shows_metrics => reading(method, || self.admin.metrics()),
@@ -97,6 +99,7 @@ impl Routes {
                 "the content type is application/json",
             );
         }
+        let is_pod = request.uri().path() == "/pods";
         let deadline = start + budget(request.uri().query());
         let is_http1 = request.version() <= Version::HTTP_11;
         let mut body = pin!(request.into_body());
@@ -109,7 +112,11 @@ impl Routes {
         match read {
             Ok(Ok(body)) => {
                 share.decides();
-                let admission = self.admitter.admit(&body, deadline).await;
+                let admission = if is_pod {
+                    self.admitter.admit(&body, deadline).await
+                } else {
+                    self.admitter.advise(&body)
+                };
                 let metrics = &self.admin.metrics;
                 metrics.bytes(body.len(), admission.body().len());
                 respond(admission)

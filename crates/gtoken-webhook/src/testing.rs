@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gtoken_inject::annotation::ROLE_ARN;
-use gtoken_inject::{Binding, ServerVersion, Settings, Unbound};
+use gtoken_inject::{Binding, Dialect, ServerVersion, Settings, Unbound};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
 /// Knows `team-a/reader` with a role, `team-a/malformed` with a bad one, `team-a/plain` without; anything else cannot be asked for.
 pub(crate) fn accounts(metrics: Arc<Metrics>) -> Arc<Accounts> {
     let nowhere = Config::new("http://127.0.0.1:1".parse().unwrap());
-    let api = ServiceAccounts::new(Client::try_from(nowhere).unwrap());
+    let api = ServiceAccounts::new(Client::try_from(nowhere).unwrap(), Dialect::default());
     let trusting = Doubt {
         fresh: Duration::ZERO,
         silence: Duration::MAX,
@@ -37,7 +37,7 @@ pub(crate) fn accounts(metrics: Arc<Metrics>) -> Arc<Accounts> {
             ("plain", None),
         ] {
             let binding = role.map_or(Err(Unbound::NoRole), |role| {
-                Binding::parse(|annotation| (annotation == ROLE_ARN).then_some(role))
+                Binding::parse(&Dialect::default(), [(ROLE_ARN, role)])
             });
             listing.add(Key::new("team-a", name).unwrap(), binding, false);
         }

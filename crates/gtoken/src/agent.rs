@@ -299,6 +299,13 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
         let asked_at = self.clock.read();
         let now = self.reckoning.time(asked_at);
         let token = self.source.id_token(&self.expectation, now, within)?;
+        // An agent that was stopped on the way comes back to a token that may be over.
+        let token = token.unless_over(self.reckoning.time(self.clock.read()));
+        let token = token.map_err(|reason| SourceError::NotUsable {
+            server: "the source".to_owned(),
+            reason,
+            hint: String::new(),
+        })?;
         let expires_at = token.lifetime().expires_at;
         if let Some(held) = self.held
             && expires_at <= held.claimed_end

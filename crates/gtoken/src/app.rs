@@ -170,7 +170,7 @@ fn print(text: &str) -> ExitCode {
 fn leave_last_words(path: &Path, reason: &str) {
     if let Ok(mut file) = OpenOptions::new().write(true).truncate(true).open(path) {
         // The same words went to standard error.
-        let _ = file.write_all(reason.as_bytes());
+        let _ = file.write_all(log::printable(reason).as_bytes());
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("termination-log");
         std::fs::write(&path, "something older and longer").unwrap();
-        leave_last_words(&path, "the reason");
+        leave_last_words(&path, "the\nreason");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "the reason");
     }
 

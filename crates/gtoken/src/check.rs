@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use gtoken_contract::duration;
 
 use crate::cli::CheckFlags;
+use crate::excerpt::shown_path;
 use crate::reader::{self, CannotRead};
 use crate::timestamp::{Relative, Timestamp};
 use crate::token::{Expectation, InvalidToken};
@@ -37,7 +38,7 @@ pub fn check(
                     now,
                 },
             );
-            let path = path.display();
+            let path = shown_path(&path);
             Ok(format!("the token in `{path}` runs out at {until}, {left}"))
         }
         Err(reason) => Err(WillNotDo::Token { path, reason }),
@@ -69,7 +70,7 @@ pub enum WillNotDo {
     #[error(transparent)]
     Unreadable(#[from] CannotRead),
     /// There is something, and it does not fit.
-    #[error("the token file `{}` will not do: {reason}", .path.display())]
+    #[error("the token file `{}` will not do: {reason}", shown_path(.path))]
     Token {
         /// The token file.
         path: PathBuf,

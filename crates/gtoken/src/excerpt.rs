@@ -1,10 +1,23 @@
 //! What may be shown of bytes that came from elsewhere: little, printable, and nothing like a token.
 
+use std::borrow::Cow;
+use std::path::Path;
+
 /// The most characters shown of an answer.
 const MAX_CHARS: usize = 120;
 
 /// Stands for what looks like a token.
 const HIDDEN: &str = "[hidden]";
+
+/// A path as it may be shown: what was to name a file at times is what the file was to hold.
+pub fn shown_path(path: &Path) -> Cow<'_, str> {
+    const MAX_PATH: usize = 1024;
+    let text = path.to_string_lossy();
+    let is_content = text.len() > MAX_PATH
+        || text.contains(|c: char| c.is_control() || c == '{')
+        || ["eyJ", "ya29."].iter().any(|token| text.contains(token));
+    if is_content { HIDDEN.into() } else { text }
+}
 
 /// The beginning of a text in at most 120 printable characters, tokens hidden.
 pub fn excerpt(bytes: &[u8]) -> String {
@@ -55,6 +68,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_path_is_shown_and_not_what_was_put_in_its_place() {
+        let usual = "/var/run/secrets/tokens/gcpServiceAccountKey.json";
+        assert_eq!(shown_path(Path::new(usual)), usual);
+        for content in [
+            "{\"type\": \"service_account\"}",
+            "-----BEGIN PRIVATE KEY-----\nMII",
+            "eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
+            "ya29.access",
+            &"A".repeat(2000),
+        ] {
+            assert_eq!(shown_path(Path::new(content)), HIDDEN);
+        }
+    }
 
     #[test]
     fn keeps_the_words_a_person_needs() {

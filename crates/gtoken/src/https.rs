@@ -5,19 +5,20 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustls::CertificateError;
-use ureq::http::{HeaderValue, Request, header};
+use ureq::http::{HeaderValue, Request, Response, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Error, Proxy, RequestExt as _, Timeout};
+use ureq::{Agent, Body, Error, Proxy, RequestExt as _, Timeout};
 
+use crate::beside::{QUICK, first_answer};
 use crate::credentials::{Secret, read_file};
-use crate::excerpt::excerpt;
+use crate::excerpt::{excerpt, shown_path};
 use crate::resolver::NoThreadForAddresses;
 use crate::tls;
 use crate::token::MAX_BYTES;
 
 /// A connection to Google takes a few round trips, of which one may be lost.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 /// The head of an answer has fewer bytes, of which Google's have about 1,000. A larger buffer, and there are two for TLS, would
 /// stay with the process as memory that was used once.
@@ -65,7 +66,10 @@ pub struct Failure {
 
 /// The file of authorities cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the file of trusted authorities `{}`, which SSL_CERT_FILE names, cannot be used: {reason}", path.display())]
+#[error(
+    "the file of trusted authorities `{}`, which SSL_CERT_FILE names, cannot be used: {reason}",
+    shown_path(path)
+)]
 pub struct InvalidAuthorities {
     path: PathBuf,
     reason: String,
@@ -160,6 +164,7 @@ impl Https {
         self.send(request.body(Vec::new()), true)
     }
 
+    /// Sends, and sends again beside a request that takes long: each is one for a token, which may be asked for twice.
     fn send(
         &self,
         request: Result<Request<Vec<u8>>, ureq::http::Error>,
@@ -167,36 +172,43 @@ impl Https {
     ) -> Result<Answer, Failure> {
         let left = self.left();
         let connect = left.mul_f64(0.9).min(CONNECT_WITHIN);
-        let exchange = || {
-            let mut request = request?.with_agent(&self.http).configure();
+        let http = self.http.clone();
+        let request = request.map_err(|error| Failure::of(&error.into()))?;
+        let ask = move |within| {
+            let mut request = request.clone().with_agent(&http).configure();
             if is_local {
                 request = request.proxy(None);
             }
             let request = request
-                .timeout_global(Some(left))
+                .timeout_global(Some(within))
                 .timeout_resolve(Some(connect))
                 .timeout_connect(Some(connect))
                 .build();
-            let mut response = request.run()?;
-            let mut body = Vec::new();
-            let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
-            let status = response.status().as_u16();
-            let asked = response.headers().get(header::RETRY_AFTER);
-            let retry_after = asked
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned);
-            let reader = response.body_mut().as_reader();
-            match reader.take(limit).read_to_end(&mut body) {
-                // What came of a refusal is enough to show.
-                Err(error) if status == 200 => Err(Error::from(error)),
-                _ => Ok(Answer {
-                    status,
-                    retry_after,
-                    body,
-                }),
-            }
+            Answer::read(request.run()?)
         };
-        exchange().map_err(|error| Failure::of(&error))
+        first_answer(left, QUICK, ask).map_err(|error| Failure::of(&error))
+    }
+}
+
+impl Answer {
+    fn read(mut response: Response<Body>) -> Result<Self, Error> {
+        let mut body = Vec::new();
+        let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
+        let status = response.status().as_u16();
+        let asked = response.headers().get(header::RETRY_AFTER);
+        let retry_after = asked
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let reader = response.body_mut().as_reader();
+        match reader.take(limit).read_to_end(&mut body) {
+            // What came of a refusal is enough to show.
+            Err(error) if status == 200 => Err(Error::from(error)),
+            _ => Ok(Self {
+                status,
+                retry_after,
+                body,
+            }),
+        }
     }
 }
 

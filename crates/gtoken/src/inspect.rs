@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use crate::cli::InspectFlags;
+use crate::excerpt::shown_path;
 use crate::reader::{self, CannotRead};
 use crate::timestamp::{Relative, Timestamp};
 use crate::token::{self, InvalidToken};
@@ -48,7 +49,7 @@ pub fn inspect(
                 .as_ref()
                 .map_or_else(|| reader::usual_path(variable), PathBuf::from);
             (
-                format!("the file `{}`", path.display()),
+                format!("the file `{}`", shown_path(&path)),
                 reader::read(&path)?,
             )
         }

@@ -8,6 +8,7 @@
 
 pub mod agent;
 mod app;
+mod beside;
 pub mod check;
 pub mod cli;
 pub mod clock;

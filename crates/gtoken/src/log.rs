@@ -66,7 +66,7 @@ impl Line {
     fn render(&self, format: Format, now: SystemTime) -> String {
         match format {
             Format::Json => self.as_json(now),
-            Format::Text => format!("gtoken: {}\n", self.message),
+            Format::Text => format!("gtoken: {}\n", printable(&self.message)),
         }
     }
 
@@ -89,6 +89,12 @@ impl Line {
         text.push_str("}\n");
         text
     }
+}
+
+/// A name that somebody else chose ends no line and steers no terminal.
+pub(crate) fn printable(message: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    message.chars().map(printable).collect()
 }
 
 /// Writes a line to standard error.
@@ -116,7 +122,7 @@ mod tests {
 
     #[test]
     fn people_read_the_message() {
-        assert_eq!(rendered(Format::Text), "gtoken: it said \"no\"\u{1b}\n");
+        assert_eq!(rendered(Format::Text), "gtoken: it said \"no\" \n");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gtoken_contract::{env, token_file};
 
+use crate::excerpt::shown_path;
 use crate::regular;
 use crate::token::MAX_BYTES;
 
@@ -48,7 +49,7 @@ fn text(bytes: &[u8]) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotRead {
     /// The system does not give it.
-    #[error("cannot read the token file `{}`: {reason}; {}", .path.display(), advice(*.kind))]
+    #[error("cannot read the token file `{}`: {reason}; {}", shown_path(.path), advice(*.kind))]
     File {
         /// The token file.
         path: PathBuf,
@@ -58,7 +59,7 @@ pub enum CannotRead {
         reason: String,
     },
     /// Something else than a file stands there.
-    #[error("cannot read the token file `{}`: it is a folder, pipe or device", .0.display())]
+    #[error("cannot read the token file `{}`: it is a folder, pipe or device", shown_path(.0))]
     NotAFile(PathBuf),
 }
 

@@ -12,6 +12,7 @@ use std::process;
 
 use gtoken_contract::token_file;
 
+use crate::excerpt::shown_path;
 use crate::source::Retry;
 use crate::token::{IdToken, MAX_BYTES};
 
@@ -209,7 +210,7 @@ fn write_new(path: &Path, token: &IdToken) -> io::Result<()> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
     /// The file could not be written.
-    #[error("cannot write the token file `{}`: {reason}; {}", .path.display(), file_advice(*.kind))]
+    #[error("cannot write the token file `{}`: {reason}; {}", shown_path(.path), file_advice(*.kind))]
     File {
         /// The token file.
         path: PathBuf,
@@ -219,7 +220,7 @@ pub enum SinkError {
         reason: String,
     },
     /// Something else than a file stands there.
-    #[error("cannot write the token file `{}`: it is a folder, link, pipe or device; name a file", .0.display())]
+    #[error("cannot write the token file `{}`: it is a folder, link, pipe or device; name a file", shown_path(.0))]
     NotAFile(PathBuf),
     /// Standard output could not be written.
     #[error("cannot write the token to standard output: {}{}", .0, stdout_advice(*.0))]

@@ -1,7 +1,6 @@
 //! Where an ID token comes from, and what a failure to get one means.
 
 pub mod apart;
-mod beside;
 mod choice;
 mod google;
 mod metadata;
@@ -57,9 +56,7 @@ pub enum SourceError {
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// An answer came that is not of the form of one.
-    #[error(
-        "{server} was asked for {wanted}, and there is none in its answer, which begins: {said}"
-    )]
+    #[error("{server} was asked for {wanted}, and {}", none_in(.said))]
     Malformed {
         /// Who was asked.
         server: String,
@@ -163,6 +160,15 @@ fn access_token(body: &[u8], field: &str) -> Option<Secret> {
     // What has other characters would be no header.
     let is_plain = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
     is_plain.then(|| Secret::new(token))
+}
+
+/// What an answer without a token is like.
+fn none_in(said: &str) -> String {
+    if said.is_empty() {
+        "its answer is empty".to_owned()
+    } else {
+        format!("there is none in its answer, which begins: {said}")
+    }
 }
 
 fn without_article(wanted: &str) -> &str {

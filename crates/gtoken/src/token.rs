@@ -40,6 +40,15 @@ impl IdToken {
     pub fn lifetime(&self) -> Lifetime {
         self.lifetime
     }
+
+    /// The token, unless it has run out since it was checked.
+    pub fn unless_over(self, now: SystemTime) -> Result<Self, InvalidToken> {
+        let expires_at = self.lifetime.expires_at;
+        if expires_at <= now {
+            return Err(InvalidToken::Expired { expires_at, now });
+        }
+        Ok(self)
+    }
 }
 
 impl fmt::Debug for IdToken {
@@ -114,8 +123,11 @@ impl Expectation {
         if now.checked_add(SKEW).is_some_and(|now| good_from > now) {
             return Err(InvalidToken::NotYet { good_from, now });
         }
+        if issued_at >= expires_at {
+            return Err(InvalidToken::NoLife);
+        }
         let lifetime = Lifetime {
-            issued_at: issued_at.min(expires_at),
+            issued_at,
             expires_at,
         };
         Ok(IdToken { text, lifetime })
@@ -180,6 +192,9 @@ pub enum InvalidToken {
     /// It does not say since when.
     #[error("the token has no `iat` claim in whole seconds")]
     NoIssue,
+    /// It was over when it was issued.
+    #[error("the token ran out before it was issued, by its `iat` and `exp`")]
+    NoLife,
     /// It is no JWT.
     #[error("it is no ID token: {0}")]
     NotAToken(&'static str),

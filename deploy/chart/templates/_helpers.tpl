@@ -26,10 +26,10 @@ app.kubernetes.io/part-of: gtoken
 {{- define "gtoken.clientConfig" -}}
 service:
   name: gtoken-webhook-svc
-  namespace: {{ .Release.Namespace }}
-  path: /pods
+  namespace: {{ .root.Release.Namespace }}
+  path: {{ .path }}
   port: 443
-{{- with .Values.tls.caBundle }}
+{{- with .root.Values.tls.caBundle }}
 {{- if not (contains "-----BEGIN CERTIFICATE-----" (b64dec .)) }}
 {{- fail "tls.caBundle is no certificate: it is one in PEM, in base64, as `base64 --wrap=0 ca.crt` writes it" }}
 {{- end }}
@@ -37,7 +37,7 @@ caBundle: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* The rest of what both entries have in common. */}}
+{{/* What both entries of pods have in common. */}}
 {{- define "gtoken.pods" -}}
 rules:
   - operations: [CREATE]
@@ -45,6 +45,12 @@ rules:
     apiVersions: [v1]
     resources: [pods]
     scope: Namespaced
+reinvocationPolicy: IfNeeded
+{{ include "gtoken.entry" . }}
+{{- end }}
+
+{{/* The rest of what all entries have in common. */}}
+{{- define "gtoken.entry" -}}
 namespaceSelector:
   matchExpressions:
     # Neither our own pods nor those that a cluster mends itself with may ever wait for us.
@@ -54,7 +60,6 @@ namespaceSelector:
     - key: admission.gtoken/ignore
       operator: DoesNotExist
 matchPolicy: Equivalent
-reinvocationPolicy: IfNeeded
 sideEffects: None
 timeoutSeconds: 5
 admissionReviewVersions: [v1, v1beta1]

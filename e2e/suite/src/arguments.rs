@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// The authority of that sandbox's STS
     #[arg(long, value_name = "FILE", requires = "control")]
     pub(crate) sts_ca: Option<PathBuf>,
+    /// The audit log of the API server; without it, what needs it is skipped
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) choice: Choice,
     /// How many run side by side

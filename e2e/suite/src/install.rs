@@ -19,7 +19,11 @@ pub(crate) const DEPLOYMENT: &str = "deployment/gtoken-webhook";
 const CONFIGURATION: &str = "mutatingwebhookconfiguration/gtoken-webhook";
 const SERVICE: &str = "gtoken-webhook-svc.gtoken.svc";
 const SECRET: &str = "gtoken-webhook-certs";
-const WEBHOOKS: [&str; 2] = ["required.pods.gtoken", "optional.pods.gtoken"];
+const WEBHOOKS: [&str; 3] = [
+    "required.pods.gtoken",
+    "optional.pods.gtoken",
+    "warn.serviceaccounts.gtoken",
+];
 
 /// How long the webhook may take until it is ready.
 const PATIENCE: &str = "--timeout=120s";

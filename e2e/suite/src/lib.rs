@@ -76,6 +76,7 @@ fn run(arguments: &Arguments, interrupt: &Interrupt) -> anyhow::Result<ExitCode>
         before: install::inventory(&kubectl)?,
         kubectl,
         cloud,
+        audit_log: arguments.audit_log.clone(),
         run: word_of(SystemTime::now()),
         patience: Duration::from_secs(arguments.patience),
         interrupt: interrupt.clone(),

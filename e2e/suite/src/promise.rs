@@ -20,6 +20,8 @@ pub(crate) struct Promise {
 pub(crate) enum Needs {
     /// Nothing but Kubernetes: the test looks at pods as they are stored.
     Admission,
+    /// The audit log of the API server.
+    AuditLog,
     /// The sandbox as metadata server and STS, and the images of the test bed: the test runs pods that call AWS.
     Cloud,
 }

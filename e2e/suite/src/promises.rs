@@ -8,6 +8,7 @@ mod story;
 mod surroundings;
 mod uninstall;
 mod untouched;
+mod weight;
 mod workloads;
 
 use crate::promise::Promise;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<Promise> {
         surroundings::PROMISES,
         admission::PROMISES,
         cloud::PROMISES,
+        weight::PROMISES,
         untouched::PROMISES,
         uninstall::PROMISES,
     ]

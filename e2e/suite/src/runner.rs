@@ -88,8 +88,8 @@ fn run_all(world: &World, promises: &[Promise], jobs: usize, keep: bool) -> Tall
 }
 
 fn run_one(world: &World, promise: &Promise, keep: bool) -> Outcome {
-    if promise.needs == Needs::Cloud && world.cloud.is_none() {
-        let outcome = Outcome::Skipped("it needs the sandbox as Google and AWS of the cluster");
+    if let Some(missing) = missing(world, promise.needs) {
+        let outcome = Outcome::Skipped(missing);
         println!("{}", line(promise, &outcome, Duration::ZERO));
         return outcome;
     }
@@ -111,6 +111,19 @@ fn run_one(world: &World, promise: &Promise, keep: bool) -> Outcome {
         eprintln!("could not delete what {} made: {error:#}", promise.name);
     }
     outcome
+}
+
+/// What a test needs that the cluster has not.
+fn missing(world: &World, needs: Needs) -> Option<&'static str> {
+    match needs {
+        Needs::Cloud if world.cloud.is_none() => {
+            Some("it needs the sandbox as Google and AWS of the cluster")
+        }
+        Needs::AuditLog if world.audit_log.is_none() => {
+            Some("it needs the audit log of the API server")
+        }
+        Needs::Admission | Needs::AuditLog | Needs::Cloud => None,
+    }
 }
 
 fn line(promise: &Promise, outcome: &Outcome, took: Duration) -> String {

@@ -1,6 +1,7 @@
 //! What all tests share.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cloud::Cloud;
@@ -14,6 +15,8 @@ pub(crate) struct World {
     pub(crate) kubectl: Kubectl,
     /// Where the cluster has one.
     pub(crate) cloud: Option<Cloud>,
+    /// Where the API server writes it, if that can be read.
+    pub(crate) audit_log: Option<PathBuf>,
     pub(crate) installation: Installation,
     /// What was in the cluster before gtoken came.
     pub(crate) before: BTreeSet<String>,

@@ -86,6 +86,11 @@ impl Bed {
             .with_extension("log")
     }
 
+    /// What the API server tells of each request for a pod or a ServiceAccount.
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.file("logs/audit.log")
+    }
+
     /// The file that says how a component ended.
     pub(super) fn end(&self, component: &str) -> PathBuf {
         self.state.join("ended").join(component)

@@ -93,6 +93,8 @@ impl Maker<'_> {
             "--requestheader-group-headers=X-Remote-Group".into(),
             "--requestheader-extra-headers-prefix=X-Remote-Extra-".into(),
             "--profiling=false".into(),
+            format!("--audit-policy-file={}", self.config("audit.yaml")),
+            format!("--audit-log-path={}", self.bed.audit_log().display()),
         ];
         flags.extend(self.pki(&[
             ("client-ca-file", "ca.crt"),

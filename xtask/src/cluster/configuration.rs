@@ -8,10 +8,14 @@ use serde_json::json;
 use super::bed::{Bed, DNS, METADATA, NODE, PODS, STS};
 
 /// Each template with the name of its file, compiled in: the first process inside needs no checkout.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     (
         "Corefile",
         include_str!("../../../e2e/cluster/config/Corefile"),
+    ),
+    (
+        "audit.yaml",
+        include_str!("../../../e2e/cluster/config/audit.yaml"),
     ),
     (
         "cni.conflist",

@@ -55,6 +55,11 @@ impl Session {
         self.bed.kubectl()
     }
 
+    /// What the API server tells of each request for a pod or a ServiceAccount.
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.bed.audit_log()
+    }
+
     /// The control API of the sandbox that is its Google and its AWS.
     pub(crate) fn control() -> String {
         format!("http://{NODE}:{CONTROL_PORT}")

@@ -136,6 +136,7 @@ mod tests {
             [
                 (Some("required.pods.gtoken"), Some("Fail")),
                 (Some("optional.pods.gtoken"), Some("Ignore")),
+                (Some("warn.serviceaccounts.gtoken"), Some("Ignore")),
             ]
         );
     }

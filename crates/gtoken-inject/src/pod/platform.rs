@@ -28,14 +28,14 @@ fn selects_windows(selector: &BTreeMap<Text<'_>, Text<'_>>) -> bool {
         .any(|label| selector.get(*label).is_some_and(|os| &**os == "windows"))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Os<'a> {
     #[serde(borrow, default)]
     name: Text<'a>,
 }
 
 /// A pod's `securityContext`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PodSecurityContext {
     #[serde(default)]
@@ -45,14 +45,14 @@ pub(super) struct PodSecurityContext {
 /// A container's `securityContext`.
 pub(super) type SecurityContext = PodSecurityContext;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Affinity<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
     node_affinity: NodeAffinity<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NodeAffinity<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
@@ -60,21 +60,21 @@ struct NodeAffinity<'a> {
 }
 
 /// A choice of nodes: one of its terms has to fit, and all expressions of that.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NodeSelector<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
     node_selector_terms: Vec<Term<'a>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Term<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
     match_expressions: Vec<Expression<'a>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Expression<'a> {
     #[serde(borrow, default)]
     key: Text<'a>,

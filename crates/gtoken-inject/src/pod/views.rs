@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
 use super::platform::{Affinity, Os, PodSecurityContext, SecurityContext};
-use crate::json::{Text, or_default};
+use crate::json::{Raw, Text, or_default};
 
 /// A pod's `metadata`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Metadata<'a> {
     #[serde(borrow, default)]
@@ -24,7 +23,7 @@ pub(crate) struct Metadata<'a> {
 }
 
 /// A pod's `spec`; a list that is `None` is missing or `null`, which a patch must replace as a whole.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Spec<'a> {
     #[serde(borrow, default)]
@@ -44,6 +43,8 @@ pub(crate) struct Spec<'a> {
     #[serde(default, deserialize_with = "or_default")]
     pub(super) security_context: PodSecurityContext,
     #[serde(borrow, default)]
+    pub(crate) image_pull_secrets: Option<Vec<SecretName<'a>>>,
+    #[serde(borrow, default)]
     pub(crate) volumes: Option<Vec<Volume<'a>>>,
     #[serde(borrow, default)]
     pub(crate) init_containers: Option<Vec<Container<'a>>>,
@@ -51,17 +52,24 @@ pub(crate) struct Spec<'a> {
     pub(crate) containers: Option<Vec<Container<'a>>>,
 }
 
+/// A Secret of the pod's namespace.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct SecretName<'a> {
+    #[serde(borrow, default)]
+    pub(crate) name: Text<'a>,
+}
+
 /// Requests and limits, of which only matters whether there are any.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Resources<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) requests: BTreeMap<Text<'a>, &'a RawValue>,
+    pub(super) requests: BTreeMap<Text<'a>, Raw<'a>>,
     #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) limits: BTreeMap<Text<'a>, &'a RawValue>,
+    pub(super) limits: BTreeMap<Text<'a>, Raw<'a>>,
 }
 
 /// A volume by its name and, where it matters, its kind.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Volume<'a> {
     #[serde(borrow, default)]
@@ -73,7 +81,7 @@ pub(crate) struct Volume<'a> {
     #[serde(default)]
     config_map: Option<IgnoredAny>,
     #[serde(default)]
-    projected: Option<IgnoredAny>,
+    pub(crate) projected: Option<IgnoredAny>,
     #[serde(default, rename = "downwardAPI")]
     downward_api: Option<IgnoredAny>,
 }
@@ -93,11 +101,15 @@ impl Volume<'_> {
 }
 
 /// A container of either list.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Container<'a> {
     #[serde(borrow, default)]
     pub(crate) name: Text<'a>,
+    #[serde(borrow, default)]
+    image: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    args: Vec<Text<'a>>,
     #[serde(borrow, default)]
     pub(crate) env: Option<Vec<Variable<'a>>>,
     #[serde(borrow, default)]
@@ -112,6 +124,14 @@ impl Container<'_> {
         self.env.iter().flatten().any(|set| *set.name == *variable)
     }
 
+    /// Its image, then its arguments.
+    pub(crate) fn image_and_args(&self) -> impl Iterator<Item = &str> {
+        [&self.image]
+            .into_iter()
+            .chain(&self.args)
+            .map(|text| &**text)
+    }
+
     /// Its mounts; none where the list is missing.
     pub(crate) fn mounts(&self) -> impl Iterator<Item = &VolumeMount<'_>> {
         self.volume_mounts.iter().flatten()
@@ -119,30 +139,41 @@ impl Container<'_> {
 }
 
 /// An environment variable.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Variable<'a> {
     #[serde(borrow, default)]
     pub(crate) name: Text<'a>,
+    #[serde(borrow, default)]
+    value: Text<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     value_from: ValueFrom<'a>,
 }
 
 impl Variable<'_> {
-    /// Whether it holds the pod's name by the downward API.
-    pub(crate) fn is_pod_name(&self) -> bool {
-        &*self.value_from.field_ref.field_path == "metadata.name"
+    /// Whether it holds a field of the pod by the downward API.
+    pub(crate) fn is_field(&self, path: &str) -> bool {
+        *self.value_from.field_ref.field_path == *path
+    }
+
+    /// Its value, or the field of the pod that it holds.
+    pub(crate) fn content(&self) -> &str {
+        if self.value.is_empty() {
+            &self.value_from.field_ref.field_path
+        } else {
+            &self.value
+        }
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ValueFrom<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
     field_ref: FieldRef<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FieldRef<'a> {
     #[serde(borrow, default)]
@@ -150,7 +181,7 @@ struct FieldRef<'a> {
 }
 
 /// Where a container sees a volume.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VolumeMount<'a> {
     #[serde(borrow, default)]

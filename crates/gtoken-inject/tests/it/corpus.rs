@@ -1,5 +1,7 @@
 //! What fuzzers begin with, tried without one: `fuzz/` has the promises and the corpora.
 
+#[path = "../../../../fuzz/promises/codec.rs"]
+mod codec;
 #[path = "../../../../fuzz/promises/corpus.rs"]
 mod entries;
 #[path = "../../../../fuzz/promises/review.rs"]
@@ -8,4 +10,19 @@ mod review;
 #[test]
 fn no_review_of_the_corpus_breaks_a_promise() {
     entries::try_each("review", review::hold);
+}
+
+#[test]
+fn the_codec_agrees_with_serde_on_its_corpus() {
+    entries::try_each("codec", codec::hold);
+    entries::try_each("review", codec::hold);
+}
+
+#[test]
+fn the_codec_agrees_with_serde_on_every_beginning_of_a_text() {
+    let text = r#" { "a" : "\u00e9\ud83d\ude00\\\"x", "b": true,"c":{"d":[{},{"g":-1.5e+3}]},"e":{"k":null},"f":[0,[]] } "#;
+    assert!(serde_json::from_str::<serde_json::Value>(text).is_ok());
+    for end in 0..=text.len() {
+        codec::hold(&text.as_bytes()[..end]);
+    }
 }

@@ -1,6 +1,7 @@
 //! Pods, reviews' parts and other JSON as some Kubernetes might send them.
 
-use gtoken_inject::{Binding, SidecarMode, Unbound};
+use gtoken_inject::annotation::ROLE_ARN;
+use gtoken_inject::{Binding, Dialect, SidecarMode, TokenSource, Unbound};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -12,9 +13,15 @@ pub(crate) fn any_mode() -> impl Strategy<Value = SidecarMode> {
     select(&[SidecarMode::Auto, SidecarMode::Classic, SidecarMode::Native][..])
 }
 
+/// Each who may sign a pod's tokens.
+pub(crate) fn any_source() -> impl Strategy<Value = TokenSource> {
+    select(&[TokenSource::Google, TokenSource::Cluster][..])
+}
+
 /// Each way a ServiceAccount may give no binding.
 pub(crate) fn any_unbound() -> impl Strategy<Value = Unbound> {
-    let malformed = Binding::parse(|_| Some("reader")).expect_err("no ARN");
+    let malformed =
+        Binding::parse(&Dialect::default(), [(ROLE_ARN, "reader")]).expect_err("no ARN");
     select(vec![Unbound::NoRole, Unbound::NotFound, malformed])
 }
 

@@ -5,6 +5,7 @@
     reason = "cases are read from files; the crate itself reads none"
 )]
 
+mod bad_annotations;
 mod cases;
 mod corpus;
 mod generated;

@@ -24,6 +24,8 @@ pub enum Fault {
     ListSlow(Duration),
     /// RBAC does not let us watch: 403. Watches already open stay open.
     WatchRefused,
+    /// The API server is too old to stream a list, or told not to: a watch that asks for it is refused (422).
+    StreamRefused,
     /// A watch is accepted and ends before anything came, as behind an impatient load balancer.
     WatchClosedAtOnce,
     /// A watch is accepted, then says in an `ERROR` event that its resourceVersion is gone (410), and ends.
@@ -59,6 +61,7 @@ impl Fault {
             Self::GetForbidden | Self::GetError | Self::GetReset | Self::GetSlow(_) => Scope::Get,
             Self::ListForbidden | Self::ListSlow(_) => Scope::List,
             Self::WatchRefused
+            | Self::StreamRefused
             | Self::WatchClosedAtOnce
             | Self::WatchGone
             | Self::RadioSilence

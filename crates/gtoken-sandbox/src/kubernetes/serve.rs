@@ -104,6 +104,9 @@ impl Kubernetes {
             if fault == Fault::WatchRefused {
                 return Err(Status::forbidden("watch", place, ""));
             }
+            if fault == Fault::StreamRefused && query.flag("sendInitialEvents").is_some() {
+                return Err(Status::no_streaming());
+            }
             let form = accept::negotiate(header(parts, &ACCEPT))?;
             let options = WatchOptions::parse(namespace, &query)?;
             return read::watch(self, &options, form, fault);

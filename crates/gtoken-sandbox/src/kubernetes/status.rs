@@ -45,6 +45,12 @@ impl Status {
         Self::new(StatusCode::FORBIDDEN, "Forbidden", message).about(name)
     }
 
+    /// A server without the feature gate `WatchList` says it so.
+    pub(super) fn no_streaming() -> Self {
+        let problem = "Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
+        Self::invalid("ListOptions.meta.k8s.io", "", "sendInitialEvents", problem)
+    }
+
     pub(super) fn not_found(name: &str) -> Self {
         let message = format!("{RESOURCE} \"{name}\" not found");
         Self::new(StatusCode::NOT_FOUND, "NotFound", message).about(name)

@@ -3,10 +3,12 @@
 //! Typed objects with their managed fields would take a hundred times the memory while they are read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::Stream;
-use gtoken_inject::{Binding, Unbound};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use gtoken_inject::{Binding, Dialect, Unbound};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use kube::api::{GetParams, ListParams, Request, WatchEvent, WatchParams};
@@ -44,9 +46,12 @@ impl ServiceAccount {
     }
 
     /// What its annotations ask for.
-    pub fn binding(&self) -> Result<Binding, Unbound> {
-        let annotations = self.metadata.annotations.as_ref();
-        Binding::parse(|name| annotations?.get(name).map(String::as_str))
+    fn binding(&self, dialect: &Dialect) -> Result<Binding, Unbound> {
+        let annotations = self.metadata.annotations.iter().flatten();
+        Binding::parse(
+            dialect,
+            annotations.map(|(name, value)| (&**name, &**value)),
+        )
     }
 
     /// Whether it was created less than `age` ago, or in what a slow clock takes for the future.
@@ -61,6 +66,12 @@ impl ServiceAccount {
         &self.metadata.resource_version
     }
 }
+
+/// The events of a watch.
+pub(super) type Changes = BoxStream<'static, Result<WatchEvent<ServiceAccount>, kube::Error>>;
+
+/// The annotation of the bookmark that ends the initial events.
+pub(super) const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]
@@ -78,12 +89,21 @@ pub(super) struct PageMetadata {
 
 /// Asks the Kubernetes API for ServiceAccounts.
 #[derive(Clone)]
-pub struct ServiceAccounts(Client);
+pub struct ServiceAccounts {
+    client: Client,
+    dialect: Arc<Dialect>,
+}
 
 impl ServiceAccounts {
-    /// Asks by this client.
-    pub fn new(client: Client) -> Self {
-        Self(client)
+    /// Asks by this client, and reads annotations in this way.
+    pub fn new(client: Client, dialect: Dialect) -> Self {
+        let dialect = Arc::new(dialect);
+        Self { client, dialect }
+    }
+
+    /// What a ServiceAccount's annotations ask for.
+    pub fn binding(&self, service_account: &ServiceAccount) -> Result<Binding, Unbound> {
+        service_account.binding(&self.dialect)
     }
 
     /// One ServiceAccount; none if the API server says that there is no such.
@@ -110,17 +130,24 @@ impl ServiceAccounts {
     }
 
     /// What changes after a version, bookmarks included.
-    pub(super) async fn changes(
-        &self,
-        resource_version: &str,
-    ) -> Result<
-        impl Stream<Item = Result<WatchEvent<ServiceAccount>, kube::Error>> + use<>,
-        kube::Error,
-    > {
-        let params = WatchParams::default();
-        let request = everywhere().watch_metadata(&params, resource_version);
+    pub(super) async fn changes(&self, resource_version: &str) -> Result<Changes, kube::Error> {
+        self.watch(&WatchParams::default(), resource_version).await
+    }
+
+    /// All that there is now, one event each, a bookmark that ends them, and what changes from then on.
+    ///
+    /// A server that does not know this refuses it, or never sends that bookmark:
+    /// <https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists>.
+    pub(super) async fn everything(&self) -> Result<Changes, kube::Error> {
+        // No version asks for the newest state, as a list without one does.
+        self.watch(&WatchParams::default().initial_events(), "")
+            .await
+    }
+
+    async fn watch(&self, params: &WatchParams, version: &str) -> Result<Changes, kube::Error> {
+        let request = everywhere().watch_metadata(params, version);
         let request = request.map_err(kube::Error::BuildRequest)?;
-        self.0.request_events(request).await
+        Ok(self.client.request_events(request).await?.boxed())
     }
 
     async fn ask<T: for<'a> Deserialize<'a>>(
@@ -128,13 +155,30 @@ impl ServiceAccounts {
         request: Result<hyper::Request<Vec<u8>>, request::Error>,
     ) -> Result<T, kube::Error> {
         let request = request.map_err(kube::Error::BuildRequest)?;
-        let text = self.0.request_text(request).await?;
+        let text = self.client.request_text(request).await?;
         serde_json::from_str(&text).map_err(kube::Error::SerdeError)
     }
 }
 
 fn everywhere() -> Request {
     Request::new("/api/v1/serviceaccounts")
+}
+
+/// Says in a line what went wrong with a call of this verb, and by which rule a missing permission is given.
+pub(super) fn describe_call(verb: &str, error: &kube::Error) -> String {
+    let reason = describe(error);
+    if !is_forbidden(error) {
+        return reason;
+    }
+    format!(
+        "{reason}; add to the webhook's ClusterRole the rule \
+         {{apiGroups: [\"\"], resources: [serviceaccounts], verbs: [{verb}]}}"
+    )
+}
+
+/// Whether RBAC refused a call.
+pub(super) fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 403)
 }
 
 /// Says in a line what went wrong with the API server, and whose word it is.

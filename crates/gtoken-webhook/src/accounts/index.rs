@@ -172,6 +172,11 @@ impl AccountIndex {
                 self.fresh.remove(&hash);
             }
         }
+        if self.fresh_in_order.is_empty() {
+            // A hundred thousand at once would leave room for as many behind.
+            self.fresh = HashMap::default();
+            self.fresh_in_order = VecDeque::new();
+        }
     }
 
     fn note_fresh(&mut self, hash: u64, now: Instant) {
@@ -220,17 +225,25 @@ impl AccountIndex {
 }
 
 impl Listing {
-    /// Adds a ServiceAccount of the list, which may have been created just now.
+    /// Adds a ServiceAccount of the list, which may have been created just now; told twice, the last word counts.
     pub fn add(&mut self, key: Key, binding: Result<Binding, Unbound>, is_new: bool) {
+        let hash = self.hasher.hash_one(&key);
         if binding == Err(Unbound::NoRole) {
-            let hash = self.hasher.hash_one(&key);
+            self.with_role.remove(&key);
             self.without_role.insert(hash);
             if is_new {
                 self.new.push(hash);
             }
         } else {
+            self.without_role.remove(&hash);
             self.with_role.insert(key, shared(binding));
         }
+    }
+
+    /// Takes out what was deleted before the list was complete.
+    pub fn remove(&mut self, key: &Key) {
+        self.with_role.remove(key);
+        self.without_role.remove(&self.hasher.hash_one(key));
     }
 }
 

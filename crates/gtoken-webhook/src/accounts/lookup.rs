@@ -9,7 +9,7 @@ use gtoken_inject::{Binding, Unbound};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
-use super::api::{ServiceAccounts, describe};
+use super::api::{ServiceAccounts, describe_call};
 use super::index::{AccountIndex, Doubt, Lookup};
 use super::limits::RateLimit;
 use super::recent::Recent;
@@ -167,10 +167,10 @@ impl Accounts {
         };
         let found = match timeout(GET_TIMEOUT, get).await {
             Ok(Ok(found)) => found,
-            Ok(Err(error)) => return Err(Unknown::Failed(describe(&error).into())),
+            Ok(Err(error)) => return Err(Unknown::Failed(describe_call("get", &error).into())),
             Err(_) => return Err(Unknown::TimedOut),
         };
-        let binding = found.map_or(Err(Unbound::NotFound), |found| found.binding());
+        let binding = found.map_or(Err(Unbound::NotFound), |found| self.api.binding(&found));
         Ok(binding.map(Arc::new).map_err(|unbound| {
             let unbound = Arc::new(unbound);
             lock(&self.recent).remember(key.clone(), Arc::clone(&unbound), Instant::now());

@@ -5,22 +5,26 @@
 
 use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt as _;
 use kube::api::WatchEvent;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::Accounts;
-use super::api::{Page, ServiceAccount, describe};
-use super::index::Doubt;
+use super::Key;
+use super::api::{
+    Changes, INITIAL_EVENTS_END, ServiceAccount, describe, describe_call, is_forbidden,
+};
+use super::index::{Doubt, Listing};
 use crate::ready::Awaited;
 
 /// How long the API server may take for a page, or to accept a watch.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a server that streams its list may send nothing; one that does not is asked for pages.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(2);
 /// The first pause after a failure; each further one in a row doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause: a watch that is back is not missed for longer.
@@ -45,6 +49,7 @@ enum End {
 pub async fn run(accounts: Arc<Accounts>, doubt: Doubt, listed: &Awaited) -> Infallible {
     let mut pump = Pump {
         accounts,
+        listed,
         silence: doubt.silence,
         fresh: doubt.fresh,
         failures: 0,
@@ -52,16 +57,20 @@ pub async fn run(accounts: Arc<Accounts>, doubt: Doubt, listed: &Awaited) -> Inf
         jitter: RandomState::new(),
     };
     loop {
-        match pump.list().await {
-            Ok(version) => {
+        match pump.read().await {
+            Ok((version, open)) => {
                 if listed.is_missing() {
                     info!(state = ?pump.accounts.state(), "ServiceAccounts are read");
                     listed.arrived();
+                } else if open.is_some() {
+                    // After pages the watch has still to show that it is well.
+                    listed.arrived();
                 }
-                pump.follow(version).await;
+                pump.follow(version, open).await;
             }
             Err(reason) => {
-                warn!(reason, "cannot list ServiceAccounts; trying again");
+                warn!(reason, "cannot read ServiceAccounts; trying again");
+                listed.hindered(&reason);
                 pump.accounts.metrics().watch_restart("list-failed");
                 pump.rest().await;
             }
@@ -69,8 +78,9 @@ pub async fn run(accounts: Arc<Accounts>, doubt: Doubt, listed: &Awaited) -> Inf
     }
 }
 
-struct Pump {
+struct Pump<'a> {
     accounts: Arc<Accounts>,
+    listed: &'a Awaited,
     silence: Duration,
     fresh: Duration,
     /// Failures in a row, which the next thing heard ends, or a watch that lasts.
@@ -80,36 +90,99 @@ struct Pump {
     jitter: RandomState,
 }
 
-impl Pump {
-    /// Reads all ServiceAccounts into the index and returns the version to watch from.
+impl Pump<'_> {
+    /// Reads all ServiceAccounts into the index; returns the version to watch from, and the watch where one is open.
+    async fn read(&mut self) -> Result<(String, Option<Changes>), String> {
+        if self.listed.is_missing() {
+            self.may_get().await?;
+        }
+        match self.stream().await {
+            Ok((version, changes)) => Ok((version, Some(changes))),
+            Err(reason) => {
+                debug!(reason, "ServiceAccounts are not streamed; reading pages");
+                Ok((self.list().await?, None))
+            }
+        }
+    }
+
+    /// Whether single ServiceAccounts may be read, which else the first pod that needs it would find out.
+    async fn may_get(&self) -> Result<(), String> {
+        let key = Key::new("default", "default").expect("it is a name");
+        match timeout(STREAM_TIMEOUT, self.accounts.api().one(&key)).await {
+            Ok(Err(error)) if is_forbidden(&error) => Err(describe_call("get", &error)),
+            // Whatever else goes wrong is no question of permission.
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads all by a watch that begins with them; a server that cannot do so says so, or keeps silent.
+    async fn stream(&mut self) -> Result<(String, Changes), String> {
+        let opened = timeout(STREAM_TIMEOUT, self.accounts.api().everything()).await;
+        let mut changes = opened.map_err(|_| no_stream())?.map_err(|e| describe(&e))?;
+        let mut listing = self.accounts.update(|index| index.listing());
+        loop {
+            let next = timeout(STREAM_TIMEOUT, changes.next()).await;
+            let event = next.map_err(|_| no_stream())?;
+            match event.ok_or("it ended")?.map_err(|e| describe(&e))? {
+                WatchEvent::Added(found) | WatchEvent::Modified(found) => {
+                    self.add(&mut listing, &found);
+                }
+                WatchEvent::Deleted(found) => {
+                    if let Some(key) = found.key() {
+                        listing.remove(&key);
+                    }
+                }
+                WatchEvent::Bookmark(bookmark) => {
+                    if bookmark
+                        .metadata
+                        .annotations
+                        .contains_key(INITIAL_EVENTS_END)
+                    {
+                        self.reset(listing);
+                        return Ok((bookmark.metadata.resource_version, changes));
+                    }
+                }
+                WatchEvent::Error(status) => return Err(describe(&kube::Error::Api(status))),
+            }
+        }
+    }
+
+    /// Reads all page by page.
     async fn list(&mut self) -> Result<String, String> {
         let mut listing = self.accounts.update(|index| index.listing());
         let mut token = String::new();
         loop {
-            let page: Page = match timeout(ANSWER_TIMEOUT, self.accounts.api().page(&token)).await {
-                Ok(page) => page.map_err(|error| describe(&error))?,
-                Err(_) => return Err(format!("no answer within {ANSWER_TIMEOUT:?}")),
-            };
+            let page = timeout(ANSWER_TIMEOUT, self.accounts.api().page(&token)).await;
+            let page = page.map_err(|_| no_answer())?;
+            let page = page.map_err(|error| describe_call("list", &error))?;
             for found in page.items {
-                if let Some(key) = found.key() {
-                    let is_new = found.is_younger_than(self.fresh, SystemTime::now());
-                    listing.add(key, found.binding(), is_new);
-                }
+                self.add(&mut listing, &found);
             }
             token = page.metadata.r#continue;
             if token.is_empty() {
-                self.accounts
-                    .update(|index| index.reset(listing, Instant::now()));
+                self.reset(listing);
                 return Ok(page.metadata.resource_version);
             }
         }
     }
 
+    fn add(&self, listing: &mut Listing, found: &ServiceAccount) {
+        if let Some(key) = found.key() {
+            let is_new = found.is_younger_than(self.fresh, SystemTime::now());
+            listing.add(key, self.accounts.api().binding(found), is_new);
+        }
+    }
+
+    fn reset(&self, listing: Listing) {
+        self.accounts
+            .update(|index| index.reset(listing, Instant::now()));
+    }
+
     /// Watches from a version on, anew as often as it takes, until everything has to be read again.
-    async fn follow(&mut self, mut version: String) {
+    async fn follow(&mut self, mut version: String, mut open: Option<Changes>) {
         loop {
             let begun = Instant::now();
-            let end = self.watch(&mut version).await;
+            let end = self.watch(&mut version, open.take()).await;
             if self.heard || begun.elapsed() >= LONGEST_PAUSE {
                 // It was open, or waited for, so long that opening the next at once is no haste.
                 self.failures = 0;
@@ -122,6 +195,7 @@ impl Pump {
                         reason,
                         "the watch of ServiceAccounts failed; opening it anew"
                     );
+                    self.listed.hindered(&reason);
                     self.accounts.metrics().watch_restart("failed");
                     self.rest().await;
                 }
@@ -142,16 +216,17 @@ impl Pump {
         }
     }
 
-    /// Takes in changes until the watch ends; `version` is that of the last one.
-    async fn watch(&mut self, version: &mut String) -> End {
-        self.heard = false;
-        let opened = timeout(ANSWER_TIMEOUT, self.accounts.api().changes(version)).await;
-        let changes = match opened {
-            Ok(Ok(changes)) => changes,
-            Ok(Err(error)) => return end_by(&error),
-            Err(_) => return End::Failed(format!("no answer within {ANSWER_TIMEOUT:?}")),
+    /// Takes in changes until the watch ends; `version` is that of the last one, `open` a watch that goes on from it.
+    async fn watch(&mut self, version: &mut String, open: Option<Changes>) -> End {
+        // A watch that has brought its list has been heard already.
+        self.heard = open.is_some();
+        let mut changes = match open {
+            Some(changes) => changes,
+            None => match self.open(version).await {
+                Ok(changes) => changes,
+                Err(end) => return end,
+            },
         };
-        let mut changes = pin!(changes);
         loop {
             match timeout(self.silence, changes.next()).await {
                 Err(_) => return End::Silent,
@@ -165,13 +240,22 @@ impl Pump {
         }
     }
 
+    async fn open(&self, version: &str) -> Result<Changes, End> {
+        let opened = timeout(ANSWER_TIMEOUT, self.accounts.api().changes(version)).await;
+        let changes = opened
+            .map_err(|_| End::Failed(no_answer()))?
+            .map_err(|error| end_by(&error))?;
+        self.listed.arrived();
+        Ok(changes)
+    }
+
     /// Takes in one event and returns the version that it is of.
     fn take(&mut self, event: WatchEvent<ServiceAccount>) -> Result<String, End> {
         let now = Instant::now();
         let version = match event {
             WatchEvent::Added(found) | WatchEvent::Modified(found) => {
                 if let Some(key) = found.key() {
-                    let binding = found.binding();
+                    let binding = self.accounts.api().binding(&found);
                     self.accounts.update(|index| index.apply(key, binding, now));
                 }
                 found.resource_version().to_owned()
@@ -201,8 +285,16 @@ impl Pump {
     }
 }
 
+fn no_answer() -> String {
+    format!("no answer within {ANSWER_TIMEOUT:?}")
+}
+
+fn no_stream() -> String {
+    format!("nothing came within {STREAM_TIMEOUT:?}")
+}
+
 fn end_by(error: &kube::Error) -> End {
-    let reason = describe(error);
+    let reason = describe_call("watch", error);
     match error {
         // 410: history no longer reaches back to it; 400: it is no version of this server.
         kube::Error::Api(status) if [400, 410].contains(&status.code) => End::Gone(reason),

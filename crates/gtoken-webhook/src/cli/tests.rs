@@ -80,8 +80,22 @@ fn takes_every_flag_of_the_go_gtoken() {
 #[test]
 fn takes_our_own_flags() {
     let server = server(&[
+        "--annotation-prefixes=example.com",
+        "--aws-account-id=123456789012",
+        "--aws-partition=aws-cn",
         "--audience=sts.amazonaws.com",
+        "--include-containers=app,job",
+        "--region=eu-west-1",
+        "--session-name={serviceaccount}",
         "--sidecar-mode=native",
+        "--skip-containers=mesh",
+        "--sts-regional-endpoints",
+        "--token-expiration=7200",
+        "--token-source=cluster",
+        "--agent-flag=--json",
+        "--agent-flag=--log-level=debug",
+        "--agent-image-pull-secret=mirror",
+        "--agent-image-pull-secret=other",
         "--agent-cpu-request=5m",
         "--agent-cpu-limit=0.2",
         "--agent-memory-request=8Mi",
@@ -90,8 +104,23 @@ fn takes_our_own_flags() {
         "--drain-delay=1m30s",
     ]);
     let settings = server.inject.settings().unwrap();
-    assert_eq!(settings.audience.as_str(), "sts.amazonaws.com");
-    assert_eq!(settings.sidecar_mode, SidecarMode::Native);
+    assert_eq!(settings.dialect.prefixes.to_string(), "example.com");
+    let account = settings.dialect.account.unwrap();
+    assert_eq!(account.partition.to_string(), "aws-cn");
+    let wanted = Options {
+        audience: Some("sts.amazonaws.com".parse().unwrap()),
+        include_containers: Some("app,job".parse().unwrap()),
+        region: Some("eu-west-1".parse().unwrap()),
+        session_name: Some("{serviceaccount}".parse().unwrap()),
+        sidecar_mode: Some(SidecarMode::Native),
+        skip_containers: Some("mesh".parse().unwrap()),
+        sts_regional_endpoints: Some(true),
+        token_expiration: Some("7200".parse().unwrap()),
+        token_source: Some(TokenSource::Cluster),
+    };
+    assert_eq!(settings.options, wanted);
+    assert_eq!(settings.agent_flags, ["--json", "--log-level=debug"]);
+    assert_eq!(settings.image_pull_secrets, ["mirror", "other"]);
     assert_eq!(settings.resources.cpu_limit, "0.2");
     assert_eq!(settings.run_as_user, 1000);
     assert_eq!(server.serve.drain_delay, Duration::from_secs(90));
@@ -146,6 +175,14 @@ fn a_flag_given_twice_counts_as_given_last() {
 }
 
 #[test]
+fn a_partition_without_its_account_is_refused_and_both_are_named() {
+    let args = ["--aws-partition=aws-cn"];
+    let text = refusal(&[&["server"][..], &CERTIFICATES, &args].concat());
+    assert!(text.contains("--aws-account-id"), "{text}");
+    assert!(text.contains("--aws-partition"), "{text}");
+}
+
+#[test]
 fn an_empty_telemetry_address_is_none() {
     assert!(
         server(&["--telemetry-listen-address="])
@@ -188,7 +225,19 @@ fn values_that_would_reject_every_pod_are_refused() {
         "--token-file=..",
         "--token-file=",
         "--audience=",
+        "--annotation-prefixes=Example.com,",
+        "--aws-account-id=1234",
+        "--include-containers=a,,b",
+        "--region=Frankfurt",
+        "--session-name={node}",
         "--sidecar-mode=both",
+        "--skip-containers=",
+        "--sts-regional-endpoints=perhaps",
+        "--token-expiration=599",
+        "--token-source=aws",
+        "--agent-flag=json",
+        "--agent-flag=--timeout=1s",
+        "--agent-image-pull-secret=A",
         "--agent-cpu-request=ten",
         "--agent-memory-limit=-1",
         "--agent-memory-limit=1MB",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Empty, StreamBody};
 use hyper::body::Frame;
 use hyper::header::ALLOW;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::testing::{review, routes};
@@ -46,6 +47,7 @@ async fn each_path_takes_its_methods() {
         ("POST", "/healthz", 405),
         ("GET", "/pods", 405),
         ("PUT", "/pods", 405),
+        ("GET", "/serviceaccounts", 405),
         ("POST", "/", 404),
         ("POST", "/pods/", 404),
         ("GET", "/metrics/x", 404),
@@ -56,6 +58,28 @@ async fn each_path_takes_its_methods() {
     }
     let request = Request::get("/pods").body(Empty::<Bytes>::new()).unwrap();
     assert_eq!(answer(&routes, request).await.headers()[ALLOW], "POST");
+}
+
+#[tokio::test]
+async fn whoever_annotates_a_service_account_is_told_what_is_wrong() {
+    let routes = routes();
+    let annotations = json!({"amazonaws.com/rolearn": "arn:aws:iam::123456789012:role/reader"});
+    let mut review = review("reader");
+    review["request"]["kind"]["kind"] = json!("ServiceAccount");
+    review["request"]["object"] = json!({"metadata": {"annotations": annotations}});
+    let request = Request::post("/serviceaccounts?timeout=5s")
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(review.to_string())))
+        .unwrap();
+    let response = answer(&routes, request).await;
+    assert_eq!(response.status(), 200);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(answer["response"]["allowed"], json!(true));
+    assert_eq!(
+        answer["response"]["warnings"],
+        json!(["amazonaws.com/rolearn is not read: amazonaws.com/role-arn?"])
+    );
 }
 
 #[tokio::test]

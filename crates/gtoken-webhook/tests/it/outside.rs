@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use gtoken_sandbox::kubernetes::Fault;
+use gtoken_sandbox::{Config, Sandbox};
 use serde_json::json;
 
 use crate::harness::{ROLE, Webhook, answer, awaited, put_role};
@@ -137,6 +138,53 @@ fn a_get_that_fails_is_asked_no_more_than_twenty_times_a_second() {
     let most = 21 + begun.elapsed().as_millis() / 50;
     let asked = gets(&webhook, "/unseen-") as u128;
     assert!((20..=most).contains(&asked), "{asked} of at most {most}");
+}
+
+/// Starts where RBAC refuses this verb: log and readiness name the rule that is missing, and all is well when it is there.
+#[track_caller]
+fn says_what_rbac_lacks(faults: &[Fault], verb: &str, message: &str, status: u16) {
+    let sandbox = Sandbox::start(Config::default()).unwrap();
+    put_role(sandbox.kubernetes(), "reader", ROLE);
+    for fault in faults {
+        sandbox.kubernetes().play(*fault);
+    }
+    let webhook = Webhook::listening(sandbox, &[]);
+    let rule = format!(r#"{{apiGroups: [""], resources: [serviceaccounts], verbs: [{verb}]}}"#);
+    let line = webhook.logged(message);
+    assert!(line["reason"].as_str().unwrap().contains(&rule), "{line}");
+    let refused = awaited("the rule in /readyz", || {
+        let answer = webhook.get("/readyz");
+        answer.body.contains(&rule).then_some(answer)
+    });
+    assert_eq!(refused.status, status, "{refused:?}");
+    webhook.kubernetes().play(Fault::None);
+    awaited("readiness", || {
+        let body = webhook.get("/readyz").body;
+        let is_well = body.starts_with("ok\n") && !body.contains("ok, but");
+        is_well.then_some(())
+    });
+    let known = review("reader");
+    assert_eq!(role(&stored(&known, &webhook.review(&known))), Some(ROLE));
+}
+
+#[test]
+fn without_permission_to_get_the_missing_rule_is_said() {
+    let message = "cannot read ServiceAccounts; trying again";
+    says_what_rbac_lacks(&[Fault::GetForbidden], "get", message, 503);
+}
+
+#[test]
+fn without_permission_to_list_the_missing_rule_is_said() {
+    let message = "cannot read ServiceAccounts; trying again";
+    let faults = [Fault::ListForbidden, Fault::WatchRefused];
+    says_what_rbac_lacks(&faults, "list", message, 503);
+}
+
+#[test]
+fn without_permission_to_watch_the_missing_rule_is_said() {
+    let message = "the watch of ServiceAccounts failed; opening it anew";
+    // It has read everything and can answer, if not for long.
+    says_what_rbac_lacks(&[Fault::WatchRefused], "watch", message, 200);
 }
 
 /// How many single ServiceAccounts were asked for whose path holds `part`.

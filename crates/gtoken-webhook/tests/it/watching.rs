@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gtoken_inject::Dialect;
 use gtoken_sandbox::kubernetes::{Fault, Kubernetes};
 use gtoken_sandbox::{Config, Sandbox};
 use gtoken_webhook::accounts::api::ServiceAccounts;
@@ -94,13 +95,46 @@ fn hundreds_of_service_accounts_are_read_page_by_page() {
             &numbered(number),
         );
     }
+    sandbox.kubernetes().play(Fault::StreamRefused);
     let webhook = Webhook::beside(sandbox, &[]);
     webhook.assert_counted(r#"gtoken_webhook_service_accounts{state="bound"} 250"#);
+    assert_eq!(pages(&webhook), 3);
     let last = review("reader-249");
     assert_eq!(
         role(&stored(&last, &webhook.review(&last))),
         Some(numbered(249).as_str())
     );
+    assert_asks_for_metadata_only(&webhook);
+}
+
+#[test]
+fn where_the_server_streams_its_list_no_page_is_asked_for() {
+    let webhook = Webhook::start();
+    assert_in_step(&webhook, 1);
+    assert_eq!(pages(&webhook), 0);
+    assert_asks_for_metadata_only(&webhook);
+}
+
+#[test]
+fn where_a_stream_keeps_silent_pages_are_read() {
+    let sandbox = Sandbox::start(Config::default()).unwrap();
+    sandbox.kubernetes().play(Fault::RadioSilence.times(1));
+    let webhook = Webhook::beside(sandbox, &[]);
+    assert_eq!(pages(&webhook), 1);
+    assert_in_step(&webhook, 1);
+}
+
+/// How many pages of the list were asked for.
+fn pages(webhook: &Webhook) -> usize {
+    let asked = webhook.kubernetes().requests();
+    let pages = asked
+        .iter()
+        .filter(|request| request.path.contains("limit=100"));
+    pages.count()
+}
+
+#[track_caller]
+fn assert_asks_for_metadata_only(webhook: &Webhook) {
     let asked = webhook.kubernetes().requests();
     let metadata = |request: &gtoken_sandbox::kubernetes::SeenRequest| {
         let accept = request.accept.as_deref().unwrap_or_default();
@@ -128,7 +162,7 @@ impl Pump {
             |name: &str| (name == cluster::KUBECONFIG).then(|| OsString::from(&kubeconfig));
         let client = cluster::client(variable).await.unwrap();
         let metrics = Arc::new(Metrics::default());
-        let api = ServiceAccounts::new(client);
+        let api = ServiceAccounts::new(client, Dialect::default());
         let accounts = Arc::new(Accounts::new(api, Doubt::default(), Arc::clone(&metrics)));
         let readiness = Readiness::default();
         let listed = readiness.awaits("the list");

@@ -34,8 +34,10 @@ pub struct ExternalAccount {
 pub enum Subject {
     /// A program prints it.
     Executable {
-        /// The program and its arguments, parted by white space.
-        command: String,
+        /// The program.
+        program: String,
+        /// Its arguments, which white space parts in the file.
+        arguments: Vec<String>,
         /// How long it may take, where the file says so.
         timeout: Option<Duration>,
         /// Where the program leaves what it printed last.
@@ -134,8 +136,14 @@ fn executable(fields: Fields<'_>) -> Result<Subject, InvalidCredentials> {
                 .ok_or_else(|| not("timeout_millis", "a number of milliseconds"))?,
         ),
     };
+    let mut words = fields
+        .text("command")?
+        .split_whitespace()
+        .map(str::to_owned);
+    let program = words.next();
     Ok(Subject::Executable {
-        command: fields.text("command")?.to_owned(),
+        program: program.ok_or_else(|| not("command", "a program"))?,
+        arguments: words.collect(),
         timeout: timeout.map(Duration::from_millis),
         output_file: fields.optional_text("output_file")?.map(PathBuf::from),
     })

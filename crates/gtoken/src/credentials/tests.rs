@@ -153,7 +153,8 @@ fn knows_where_a_subject_token_is() {
     assert_eq!(
         subject(program),
         Ok(Subject::Executable {
-            command: "/bin/x y".to_owned(),
+            program: "/bin/x".to_owned(),
+            arguments: vec!["y".to_owned()],
             timeout: Some(Duration::from_secs(5)),
             output_file: Some("/o".into()),
         })

@@ -19,6 +19,7 @@ pub use self::error::CredentialsError;
 use super::{MetadataServer, SourceError};
 use crate::config::GoogleSettings;
 use crate::credentials::{Credentials, Kind, MAX_BYTES, Named, read_file};
+use crate::excerpt::shown_path;
 use crate::https::{Deadline, Https};
 
 /// A client of Google's APIs.
@@ -76,7 +77,8 @@ impl GoogleApis {
             Some(found) => {
                 let kind =
                     read(found).map(|credentials| format!(" of the type {}", credentials.kind()));
-                let (path, by, kind) = (found.path.display(), found.by, kind.unwrap_or_default());
+                let (path, by, kind) =
+                    (shown_path(&found.path), found.by, kind.unwrap_or_default());
                 format!("the credentials file `{path}`{kind}, which comes from {by}")
             }
         };

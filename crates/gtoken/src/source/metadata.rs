@@ -12,8 +12,8 @@ use ureq::http::header::RETRY_AFTER;
 use ureq::unversioned::transport::TcpConnector;
 use ureq::{Agent, Error, Timeout};
 
-use super::beside::{QUICK, first_answer};
 use super::{AN_ACCESS_TOKEN, AN_ID_TOKEN, Source, SourceError, access_token, refusal};
+use crate::beside::{QUICK, first_answer};
 use crate::config::MetadataHost;
 use crate::credentials::Secret;
 use crate::excerpt::excerpt;
@@ -123,16 +123,8 @@ impl MetadataServer {
         within: Duration,
     ) -> Result<Answer, Error> {
         let (server, audience) = (self.clone(), audience.cloned());
-        let ask = move |within| match server.get(name, audience.as_ref(), within) {
-            // Where there is no connection the reason is another than a slow answer.
-            Err(Error::Timeout(reason))
-                if !matches!(reason, Timeout::Resolve | Timeout::Connect) =>
-            {
-                None
-            }
-            answer => Some(answer),
-        };
-        first_answer(within, QUICK, ask).unwrap_or(Err(Error::Timeout(Timeout::Global)))
+        let ask = move |within| server.get(name, audience.as_ref(), within);
+        first_answer(within, QUICK, ask)
     }
 
     fn get(

@@ -123,6 +123,12 @@ fn refuses_a_token_that_does_not_say_when_it_was_issued() {
 }
 
 #[test]
+fn a_token_that_ran_out_before_it_was_issued_is_refused() {
+    let backwards = jwt(NOW + 200, NOW + 100);
+    assert_eq!(check(&backwards), Err(InvalidToken::NoLife));
+}
+
+#[test]
 fn refuses_a_token_that_is_born_in_the_future() {
     for (claim, from) in [("iat", NOW + 301), ("nbf", NOW + 301), ("iat", NOW * 2)] {
         let error = check(&with(claim, json!(from))).unwrap_err();

@@ -62,9 +62,9 @@ pub(crate) fn has_namespaces(flags: &[&str]) -> bool {
     has
 }
 
-/// An address where nobody listens yet.
+/// An address where nobody listens yet, and no sandbox will that takes the next free port of its own.
 pub(crate) fn free_address() -> SocketAddr {
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = TcpListener::bind(("127.0.0.2", 0)).unwrap();
     port.local_addr().unwrap()
 }
 

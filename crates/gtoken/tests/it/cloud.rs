@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
 use gtoken_sandbox::aws::Role;
 use gtoken_sandbox::google::{GoogleIdentity, IamRole};
@@ -18,14 +19,17 @@ pub(crate) const PERSON: &str = "person@example.com";
 
 /// A sandbox with the role `reader`, which trusts the account of that name by `sub` and `oaud`.
 pub(crate) struct Cloud {
-    pub(crate) sandbox: Sandbox,
+    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) reader: String,
     folder: TempDir,
 }
 
 impl Cloud {
     pub(crate) fn start() -> Self {
-        let sandbox = Sandbox::start(Config::default()).unwrap();
+        Self::of(Arc::new(Sandbox::start(Config::default()).unwrap()))
+    }
+
+    pub(crate) fn of(sandbox: Arc<Sandbox>) -> Self {
         sandbox.aws().put_role(&Role::reader()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), sandbox.ca_pem()).unwrap();
@@ -59,11 +63,16 @@ impl Cloud {
         let all = ["--refresh=false", "--timeout=20s", "--source=auto"];
         let all: Vec<&str> = all.iter().chain(args).copied().collect();
         let mut command = agent::gtoken(self.sandbox.metadata_address(), &all);
+        self.lead(&mut command);
+        command
+    }
+
+    /// Makes an agent trust the sandbox, and leads it there.
+    pub(crate) fn lead(&self, command: &mut Command) {
         let iam = self.sandbox.google_url() + "/";
         command
             .env("SSL_CERT_FILE", self.path("ca.pem"))
             .env("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", iam);
-        command
     }
 
     /// The same with this file of credentials.

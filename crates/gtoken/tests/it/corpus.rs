@@ -6,6 +6,8 @@ mod answer;
 mod claims;
 #[path = "../../../../fuzz/promises/complaint.rs"]
 mod complaint;
+#[path = "../../../../fuzz/promises/credentials.rs"]
+mod credentials;
 #[path = "../../../../fuzz/promises/durations.rs"]
 mod durations;
 #[path = "../../../../fuzz/promises/corpus.rs"]
@@ -23,6 +25,11 @@ fn no_answer_of_the_corpus_breaks_a_promise() {
 #[test]
 fn no_claims_of_the_corpus_break_a_promise() {
     entries::try_each("claims", claims::hold);
+}
+
+#[test]
+fn no_credentials_of_the_corpus_break_a_promise() {
+    entries::try_each("credentials", credentials::hold);
 }
 
 #[test]

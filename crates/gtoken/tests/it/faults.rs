@@ -1,163 +1,35 @@
 //! A token server that answers wrongly, late or not at all, fault by fault: the agent says so, keeps trying within its limits,
 //! publishes nothing wrong, loses nothing good, and has the next token soon after the server does.
 //!
-//! Every fault is one line of [`FAULTS`].
+//! Every fault is one line of [`table`], and is played by the metadata server and by Google's APIs over HTTPS.
+
+mod table;
 
 use std::fs;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use gtoken_sandbox::google::{GoogleIdentity, Scenario, SeenRequest};
+use gtoken_sandbox::google::{IamRole, Scenario, SeenRequest};
 use gtoken_sandbox::{Config, LifetimeChange, Sandbox};
 
 use tempfile::TempDir;
 
 use crate::agent::{Agent, Ended, file_flag, free_address, gtoken, sandbox_with_life, wait_until};
+use crate::cloud::Cloud;
 use crate::witness::{Published, Witness, shows_token};
 
-use Scenario::{
-    BrokenOff, Chunked, Empty200, EndlessHead, ExpiredToken, ExpiryAsText, Healthy, Html200,
-    JsonInstead, NoExpiry, NodesToken, OlderToken, Oversized, Redirect, Refused, Reset, SameToken,
-    Silent, SilentAfterHead, Slow, Trickle, Truncated, UnbornToken, WrongAudience, WrongLength,
-};
+use Scenario::{Healthy, Redirect, Silent};
+use table::{Course, FAULTS, Fault};
 
-/// A fault, and what the agent makes of it.
-#[derive(Clone, Copy)]
-struct Fault {
-    name: &'static str,
-    scenario: Scenario,
-    course: Course,
-    /// Seconds that tokens live where what is left of them must outlast the fault.
-    life: u64,
-}
-
-/// How it goes.
-#[derive(Clone, Copy, PartialEq)]
-enum Course {
-    /// There is no token while it lasts: the log says this, and a one-shot ends with this code.
-    Fails(&'static str, i32),
-    /// The same, and what is said takes longer than the fault is played.
-    Hangs,
-    /// There is a token, but none newer than the one that is held.
-    Stale,
-    /// There is a token all the same.
-    Succeeds,
-}
-
-const INTERCEPTED: &str = "no metadata server answers so";
-const ENDED: &str = "it ended in the middle of an answer";
-
-const FAULTS: &[Fault] = &[
-    fails("refused", Refused, ENDED, 75),
-    fault("hung before the head", Silent, Course::Hangs),
-    fault("hung after the head", SilentAfterHead, Course::Hangs),
-    fault("a byte a second", Trickle, Course::Hangs),
-    fails("broken off in the body", BrokenOff, ENDED, 75),
-    fails("reset in the body", Reset, ENDED, 75),
-    fails("length too long", WrongLength { by: 7 }, ENDED, 75),
-    fails(
-        "length too short",
-        // What is left of the signature is base64url.
-        WrongLength { by: -2 },
-        "its signature is not whole",
-        78,
-    ),
-    fault("chunked", Chunked, Course::Succeeds),
-    fails("16 MiB", Oversized, "it has 16 KiB or more", 78),
-    fails(
-        "endless header",
-        EndlessHead,
-        "what came is no HTTP answer",
-        75,
-    ),
-    fails("301 to elsewhere", status(301), "answered 301", 78),
-    fails("302 to elsewhere", Redirect, "answered 302", 78),
-    fails("400", status(400), "answered 400", 78),
-    fails("401", status(401), "answered 401", 78),
-    fails("403", status(403), "answered 403", 78),
-    fails("404", status(404), "answered 404", 78),
-    fails("408", status(408), "answered 408", 75),
-    fails("429", status(429), "answered 429", 75),
-    fails("429, Retry-After 2", later(429, 2), "answered 429", 75),
-    Fault {
-        life: 40,
-        ..fails("429, Retry-After 600", later(429, 600), "answered 429", 75)
-    },
-    fails("499", status(499), "answered 499", 75),
-    fails("500", status(500), "answered 500", 75),
-    fails("502", status(502), "answered 502", 75),
-    fails("503", status(503), "answered 503", 75),
-    fails("503, Retry-After 2", later(503, 2), "answered 503", 75),
-    fails("HTML with 200", Html200, INTERCEPTED, 78),
-    fails("JSON instead of a token", JsonInstead, INTERCEPTED, 78),
-    fails("empty", Empty200, "it is empty", 78),
-    fails("truncated", Truncated, "it is no ID token", 78),
-    fails(
-        "wrong audience",
-        WrongAudience,
-        "the token is meant for `https://another-audience.example`",
-        78,
-    ),
-    fails("no exp", NoExpiry, "no `exp` claim", 78),
-    fails("exp as a string", ExpiryAsText, "no `exp` claim", 78),
-    fails("expired", ExpiredToken, "this machine's clock reads", 75),
-    fault(
-        "born in a minute",
-        UnbornToken(Duration::from_mins(1)),
-        Course::Succeeds,
-    ),
-    fails(
-        "born in an hour",
-        UnbornToken(Duration::from_hours(1)),
-        "the token is good only from",
-        75,
-    ),
-    fault("same token again", SameToken, Course::Stale),
-    fault("older token", OlderToken, Course::Stale),
-    fails(
-        "the node's identity",
-        NodesToken,
-        "--workload-metadata=GKE_METADATA",
-        78,
-    ),
-    fault("keys rotated", Healthy, Course::Succeeds),
-    Fault {
-        life: 80,
-        ..fault(
-            "an answer that takes 12 s",
-            Slow(Duration::from_secs(12)),
-            Course::Succeeds,
-        )
-    },
-];
-
-const fn fault(name: &'static str, scenario: Scenario, course: Course) -> Fault {
-    Fault {
-        name,
-        scenario,
-        course,
-        life: 24,
-    }
-}
-
-const fn fails(name: &'static str, scenario: Scenario, says: &'static str, code: i32) -> Fault {
-    fault(name, scenario, Course::Fails(says, code))
-}
-
-const fn status(code: u16) -> Scenario {
-    Scenario::Status {
-        code,
-        retry_after: None,
-    }
-}
-
-const fn later(code: u16, seconds: u64) -> Scenario {
-    Scenario::Status {
-        code,
-        retry_after: Some(seconds),
-    }
+/// Where the token comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Via {
+    /// The metadata server.
+    Metadata,
+    /// Google's APIs: the agent shows them a key, and the one-shots are impersonated.
+    Https,
 }
 
 /// The longest time from the end of a fault to the next token.
@@ -172,18 +44,37 @@ const MOMENT: Duration = Duration::from_millis(200);
 /// Seconds that a token lives which the fault outlasts.
 const SHORT_LIFE: u64 = 10;
 
+/// The file of the key that the agent shows to Google's APIs.
+const KEY: &str = "key.json";
+
 /// The audience of the one-shots, which tells their requests from the agent's.
 const ONE_SHOT: &str = "one-shot";
 
 #[test]
-fn every_fault_of_a_token_server_is_outlasted() {
+fn every_fault_of_a_metadata_server_is_outlasted() {
+    outlast_all(Via::Metadata);
+}
+
+#[test]
+fn every_fault_of_googles_apis_is_outlasted() {
+    outlast_all(Via::Https);
+}
+
+/// All faults at once, as most of each is waiting; the two sources one after the other, for there are so many agents.
+fn outlast_all(via: Via) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let failed: Vec<_> = thread::scope(|scope| {
-        let start = |fault: &'static Fault| {
-            let thread = thread::Builder::new().name(fault.name.to_owned());
-            let running = thread.spawn_scoped(scope, || outlast(fault)).unwrap();
-            (fault.name, running)
+        let start = |(fault, course): (&'static Fault, Course)| {
+            let thread = thread::Builder::new().name(format!("{} ({via:?})", fault.name));
+            let outlast = move || outlast(fault, course, via);
+            (fault.name, thread.spawn_scoped(scope, outlast).unwrap())
         };
-        let running: Vec<_> = FAULTS.iter().map(start).collect();
+        let course = |fault: &'static Fault| match via {
+            Via::Metadata => Some((fault, fault.course)),
+            Via::Https => Some((fault, fault.over_https?)),
+        };
+        let running: Vec<_> = FAULTS.iter().filter_map(course).map(start).collect();
         let ended = running
             .into_iter()
             .map(|(name, thread)| (name, thread.join()));
@@ -195,9 +86,9 @@ fn every_fault_of_a_token_server_is_outlasted() {
     assert!(failed.is_empty(), "not outlasted: {failed:#?}");
 }
 
-fn outlast(fault: &Fault) {
-    let bed = Bed::start(fault);
-    match fault.course {
+fn outlast(fault: &Fault, course: Course, via: Via) {
+    let bed = Bed::start(fault, course, via);
+    match course {
         Course::Succeeds => bed.has_tokens_all_the_same(fault),
         Course::Stale => bed.outlasts_what_is_held(fault, bed.first_token()),
         Course::Hangs => {
@@ -215,7 +106,8 @@ fn outlast(fault: &Fault) {
 
 /// An agent, its token file and its token server.
 struct Bed {
-    sandbox: Arc<Sandbox>,
+    cloud: Cloud,
+    via: Via,
     folder: TempDir,
     started: SystemTime,
     agent: Agent,
@@ -223,21 +115,23 @@ struct Bed {
 }
 
 impl Bed {
-    fn start(fault: &Fault) -> Self {
-        let (life, at_the_start) = match fault.course {
+    fn start(fault: &Fault, course: Course, via: Via) -> Self {
+        let (life, at_the_start) = match course {
             Course::Succeeds => (fault.life, Healthy),
             Course::Stale => (SHORT_LIFE, Healthy),
             Course::Fails(..) | Course::Hangs => (SHORT_LIFE, fault.scenario),
         };
-        let sandbox = Arc::new(sandbox_with_life(life));
-        sandbox.google().play(at_the_start);
+        let cloud = Cloud::of(Arc::new(sandbox_with_life(life)));
+        via.prepare(&cloud);
+        via.play(&cloud, at_the_start);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gtoken");
-        let witness = Witness::of(&path, &sandbox);
+        let witness = Witness::of(&path, &cloud.sandbox);
         let started = SystemTime::now();
-        let agent = Agent::start(command(&sandbox, &[&file_flag(&path)]));
+        let agent = Agent::start(via.refresher(&cloud, &file_flag(&path)));
         Self {
-            sandbox,
+            cloud,
+            via,
             folder,
             started,
             agent,
@@ -266,15 +160,14 @@ impl Bed {
 
     /// The fault lasts beyond the token that is held; then it lasts less, and nobody is without a token.
     fn outlasts_what_is_held(&self, fault: &Fault, held: Published) {
-        let google = self.sandbox.google();
-        google.play(fault.scenario);
-        self.sandbox.change_lifetimes(&LifetimeChange {
+        self.play(fault.scenario);
+        self.cloud.sandbox.change_lifetimes(&LifetimeChange {
             token: Some(fault.life),
             ..LifetimeChange::default()
         });
         wait_for(held.expires_at + AWHILE);
         let held = self.heal();
-        google.play(fault.scenario);
+        self.play(fault.scenario);
         let latest_refresh = Duration::from_secs(fault.life).mul_f64(0.8);
         wait_for(held.issued_at + latest_refresh + MOMENT);
         assert!(!self.attempts_since(held.at).is_empty(), "no refresh");
@@ -290,10 +183,9 @@ impl Bed {
     /// The fault is none, as long as it may last.
     fn has_tokens_all_the_same(&self, fault: &Fault) {
         let first = self.first_token();
-        let google = self.sandbox.google();
-        google.play(fault.scenario);
+        self.play(fault.scenario);
         if fault.scenario == Healthy {
-            google.rotate_keys();
+            self.cloud.sandbox.google().rotate_keys();
         }
         let ended = self.one_shot("30s");
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
@@ -305,7 +197,7 @@ impl Bed {
 
     /// Ends the fault, and waits for the token that comes in time.
     fn heal(&self) -> Published {
-        self.sandbox.google().play(Healthy);
+        self.play(Healthy);
         let healed = SystemTime::now();
         let held = self.witness.tokens();
         let excused = self
@@ -318,17 +210,20 @@ impl Bed {
 
     /// What the agent's attempts looked like to the server.
     fn attempts_since(&self, since: SystemTime) -> Vec<SeenRequest> {
-        let mut requests = self.sandbox.google().requests();
-        requests.retain(|request| request.at >= since && !request.path.ends_with(ONE_SHOT));
+        let mut requests = self.via.requests(&self.cloud);
+        requests.retain(|request| request.at >= since);
         requests
+    }
+
+    fn play(&self, scenario: Scenario) {
+        self.via.play(&self.cloud, scenario);
     }
 
     /// What a one-shot says that meets nothing else.
     fn one_shot(&self, timeout: &str) -> Ended {
-        let timeout = format!("--timeout={timeout}");
-        let audience = format!("--audience={ONE_SHOT}");
-        let args = ["--refresh=false", &timeout, &audience];
-        let ended = Agent::start(command(&self.sandbox, &args)).end();
+        let mut command = self.via.one_shot(&self.cloud);
+        command.arg(format!("--timeout={timeout}"));
+        let ended = Agent::start(command).end();
         assert!(!shows_token(&ended.log), "{}", ended.log);
         ended
     }
@@ -348,12 +243,67 @@ impl Bed {
     }
 }
 
-/// The agent's command, which expects the identity that the sandbox has.
-fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
-    let identity = format!("--expect-identity={}", GoogleIdentity::reader().email);
-    let mut command = gtoken(sandbox.metadata_address(), args);
-    command.arg(identity);
-    command
+impl Via {
+    /// What the agents need before they start.
+    fn prepare(self, cloud: &Cloud) {
+        if self == Self::Https {
+            let key = cloud.sandbox.service_account_key(&cloud.reader);
+            cloud.write(KEY, &key.to_string());
+            cloud.grant(&cloud.reader, IamRole::OpenIdTokenCreator);
+        }
+    }
+
+    fn play(self, cloud: &Cloud, scenario: Scenario) {
+        let google = cloud.sandbox.google();
+        match self {
+            Self::Metadata => google.play(scenario),
+            Self::Https => google.play_apis(scenario),
+        }
+    }
+
+    /// The command of the agent that keeps a token fresh.
+    fn refresher(self, cloud: &Cloud, file: &str) -> Command {
+        match self {
+            Self::Metadata => self.command(cloud, &[file]),
+            Self::Https => {
+                let mut command = self.command(cloud, &[file, "--source=service-account-key"]);
+                command.env("GOOGLE_APPLICATION_CREDENTIALS", cloud.path(KEY));
+                command
+            }
+        }
+    }
+
+    /// The command of an agent that asks once.
+    fn one_shot(self, cloud: &Cloud) -> Command {
+        let audience = format!("--audience={ONE_SHOT}");
+        let account = format!("--service-account={}", cloud.reader);
+        let mut args = vec!["--refresh=false", &audience];
+        if self == Self::Https {
+            args.extend(["--source=iam-credentials", &account]);
+        }
+        self.command(cloud, &args)
+    }
+
+    /// An agent's command, which expects the identity that the sandbox has.
+    fn command(self, cloud: &Cloud, args: &[&str]) -> Command {
+        let mut command = gtoken(cloud.sandbox.metadata_address(), args);
+        command.arg(format!("--expect-identity={}", cloud.reader));
+        if self == Self::Https {
+            cloud.lead(&mut command);
+        }
+        command
+    }
+
+    /// What the server has seen of the refresher.
+    fn requests(self, cloud: &Cloud) -> Vec<SeenRequest> {
+        let google = cloud.sandbox.google();
+        let (mut requests, of_one_shots) = match self {
+            Self::Metadata => (google.requests(), ONE_SHOT),
+            Self::Https => (google.api_requests(), ":generateIdToken"),
+        };
+        requests.retain(|request| !request.path.ends_with(of_one_shots));
+        requests
+    }
 }
 
 /// Until when the server asked to be left alone, as far as it is listened to: up to half of what is left of the token held.

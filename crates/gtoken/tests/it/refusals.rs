@@ -228,7 +228,7 @@ fn what_is_no_answer_of_google_ends_a_one_shot_with_78() {
                 Scenario::Html200,
                 "there is none in its answer, which begins: <!DOCTYPE",
             ),
-            (Scenario::Empty200, "there is none in its answer"),
+            (Scenario::Empty200, "its answer is empty"),
             (Scenario::Truncated, "there is none in its answer"),
             (Scenario::JsonInstead, "there is none in its answer"),
             (Scenario::Redirect, "answered 302"),

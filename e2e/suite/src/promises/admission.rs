@@ -28,6 +28,12 @@ pub(super) const PROMISES: &[Promise] = &[
     ),
     promise!(
         Together,
+        AuditLog,
+        "audited",
+        what_became_of_a_pod_is_in_the_audit_log
+    ),
+    promise!(
+        Together,
         Admission,
         "declining",
         a_pod_that_declines_is_left_alone
@@ -39,6 +45,9 @@ pub(super) const PROMISES: &[Promise] = &[
         a_namespace_that_declines_is_left_alone
     ),
 ];
+
+/// ServiceAccounts, and what becomes of their pods.
+const AUDITED: &[(&str, &str)] = &[("app", "injected"), ("default", "no-role")];
 
 const GATED: &str = include_str!("../../manifests/gated.yaml");
 
@@ -115,6 +124,25 @@ fn a_namespace_that_declines_is_left_alone(tenant: &Tenant<'_>) -> anyhow::Resul
     ])?;
     tenant.apply(GATED)?;
     is_left_alone(tenant)
+}
+
+fn what_became_of_a_pod_is_in_the_audit_log(tenant: &Tenant<'_>) -> anyhow::Result<()> {
+    for (account, outcome) in AUDITED {
+        let pod = GATED
+            .replace("name: gated", &format!("name: {outcome}"))
+            .replace(
+                "serviceAccountName: app",
+                &format!("serviceAccountName: {account}"),
+            );
+        tenant.apply(&pod)?;
+        let found = tenant.until("the creation in the audit log", || {
+            let events = tenant.audited("pods", outcome)?;
+            Ok(events.into_iter().next())
+        })?;
+        let told = &found["annotations"]["optional.pods.gtoken/outcome"];
+        ensure!(told == outcome, "it tells {told}: {found}");
+    }
+    Ok(())
 }
 
 fn labelled(inject: &str) -> String {

@@ -65,7 +65,7 @@ pub(super) const PROMISES: &[Promise] = &[
 ];
 
 /// The label of the pods that go on, in every manifest.
-const WEB: &str = "app=web";
+pub(super) const WEB: &str = "app=web";
 
 /// The label of the pods that end.
 const REPORT: &str = "app=report";

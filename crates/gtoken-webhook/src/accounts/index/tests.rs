@@ -1,5 +1,9 @@
 //! The table and its doubts, with a time of their own.
 
+use gtoken_inject::Dialect;
+use gtoken_inject::annotation::ROLE_ARN;
+use proptest::prelude::*;
+
 use super::*;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
@@ -11,7 +15,7 @@ fn key(name: &str) -> Key {
 }
 
 fn binding(role: &str) -> Result<Binding, Unbound> {
-    Binding::parse(|name| (name == gtoken_inject::annotation::ROLE_ARN).then_some(role))
+    Binding::parse(&Dialect::default(), [(ROLE_ARN, role)])
 }
 
 fn no_role() -> Result<Binding, Unbound> {
@@ -194,4 +198,94 @@ fn a_hundred_thousand_without_a_role_cost_a_hash_each() {
     assert_eq!(index.with_role.capacity(), 0);
     index.heard(now + FRESH);
     assert!(index.fresh.is_empty() && index.fresh_in_order.is_empty());
+}
+
+/// What may come over a watch, about few enough names that they meet.
+#[derive(Clone, Debug)]
+enum Told {
+    Put(u8, u8),
+    Gone(u8),
+    Bookmark,
+    List(Vec<(u8, u8)>),
+}
+
+fn told() -> impl Strategy<Value = Told> {
+    let entry = || (0..4_u8, 0..4_u8);
+    prop_oneof![
+        4 => entry().prop_map(|(name, role)| Told::Put(name, role)),
+        2 => (0..4_u8).prop_map(Told::Gone),
+        1 => Just(Told::Bookmark),
+        1 => proptest::collection::vec(entry(), 0..6).prop_map(Told::List),
+    ]
+}
+
+/// What the annotation number `role` asks for: nothing, a malformed role, or one of two.
+fn asked(role: u8) -> Result<Binding, Unbound> {
+    match role {
+        0 => no_role(),
+        1 => binding("reader"),
+        other => binding(&format!("{ROLE}-{other}")),
+    }
+}
+
+fn named(name: u8) -> Key {
+    key(&format!("reader-{name}"))
+}
+
+fn tell(index: &mut AccountIndex, told: &Told, now: Instant) {
+    match told {
+        Told::Put(name, role) => index.apply(named(*name), asked(*role), now),
+        Told::Gone(name) => index.delete(&named(*name), now),
+        Told::Bookmark => index.heard(now),
+        Told::List(entries) => {
+            let mut listing = index.listing();
+            for (name, role) in entries {
+                listing.add(named(*name), asked(*role), false);
+            }
+            index.reset(listing, now);
+        }
+    }
+}
+
+fn tell_model(model: &mut HashMap<u8, u8>, told: &Told) {
+    match told {
+        Told::Put(name, role) => drop(model.insert(*name, *role)),
+        Told::Gone(name) => drop(model.remove(name)),
+        Told::Bookmark => {}
+        Told::List(entries) => *model = entries.iter().copied().collect(),
+    }
+}
+
+proptest! {
+    /// Once nothing is fresh, the index says of each name what a plain map says, whatever came in whichever order.
+    #[test]
+    fn the_index_is_a_map(events in proptest::collection::vec((told(), 0..20_u64), 0..40)) {
+        let mut now = Instant::now();
+        let mut index = AccountIndex::new(Doubt::default());
+        let mut model = HashMap::new();
+        for (told, seconds) in events {
+            now += Duration::from_secs(seconds);
+            tell(&mut index, &told, now);
+            tell_model(&mut model, &told);
+            let state = index.state(now);
+            prop_assert_eq!(state.bound + state.invalid + state.without_role, model.len());
+            for name in 0..4 {
+                // In doubt it may say that it does not know, but never anything else than is so.
+                let known = index.lookup(&named(name), now);
+                let is_so = model.get(&name).map(|role| shared(asked(*role)));
+                let said = match known {
+                    Lookup::Bound(binding) => Some(Ok(binding)),
+                    Lookup::Unbound(unbound) => Some(Err(unbound)),
+                    Lookup::Unknown => continue,
+                };
+                prop_assert_eq!(said, is_so);
+            }
+        }
+        now += FRESH;
+        index.heard(now);
+        for (name, role) in &model {
+            let known = index.lookup(&named(*name), now);
+            prop_assert_ne!(known, Lookup::Unknown, "{} {}", name, role);
+        }
+    }
 }

@@ -6,13 +6,14 @@ use gtoken_contract::Source as Asked;
 
 use super::advice;
 use crate::credentials::{InvalidCredentials, Kind, NAMED_BY, Unreadable};
+use crate::excerpt::shown_path;
 use crate::source::Retry;
 
 /// Why the credentials at hand give no ID token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
     /// The text of the file is no credentials.
-    #[error("the credentials file `{}` cannot be used: {reason}", .path.display())]
+    #[error("the credentials file `{}` cannot be used: {reason}", shown_path(.path))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -23,7 +24,7 @@ pub enum CredentialsError {
     #[error(
         "the credentials file `{}` is of the type {kind}, and Google gives {} no ID token for an audience of ours: name a \
          service account to get it of by --service-account=EMAIL, and grant them {} on it",
-        .path.display(), whom(*.kind), role(*.kind)
+        shown_path(.path), whom(*.kind), role(*.kind)
     )]
     NeedsAccount {
         /// The file.
@@ -35,7 +36,7 @@ pub enum CredentialsError {
     #[error("--source={0} needs a credentials file: name one by {NAMED_BY}")]
     NoFile(Asked),
     /// The file is of another type than was asked for.
-    #[error("the credentials file `{}` is of the type {found}, but --source={asked} takes {expected}", .path.display())]
+    #[error("the credentials file `{}` is of the type {found}, but --source={asked} takes {expected}", shown_path(.path))]
     OtherKind {
         /// The file.
         path: PathBuf,
@@ -47,7 +48,7 @@ pub enum CredentialsError {
         asked: Asked,
     },
     /// The workload's own token could not be had.
-    #[error("the credentials file `{}` says where the subject token is, and it is not to be had there: {reason}", .path.display())]
+    #[error("the credentials file `{}` says where the subject token is, and it is not to be had there: {reason}", shown_path(.path))]
     Subject {
         /// The file of credentials.
         path: PathBuf,
@@ -57,7 +58,7 @@ pub enum CredentialsError {
         retry: Retry,
     },
     /// The file could not be read.
-    #[error("cannot read the credentials file `{}`, which comes from {by}: {reason}", .path.display())]
+    #[error("cannot read the credentials file `{}`, which comes from {by}: {reason}", shown_path(.path))]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -55,7 +55,8 @@ pub(super) fn token(
     attempt: &Attempt<'_>,
 ) -> Result<Secret, ExecutableError> {
     let Subject::Executable {
-        command,
+        program,
+        arguments,
         timeout,
         output_file,
     } = &external.subject
@@ -71,11 +72,9 @@ pub(super) fn token(
     {
         return Ok(token);
     }
-    let mut words = command.split_whitespace();
-    let program = words.next().unwrap_or_default();
     let mut command = Command::new(program);
     command
-        .args(words)
+        .args(arguments)
         .env("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", &external.audience)
         .env(
             "GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE",
@@ -97,7 +96,14 @@ pub(super) fn token(
 
 /// The token of a file that the program wrote, where it is still good; a file that cannot be used is as good as none.
 fn left(path: &Path, now: SystemTime) -> Option<Secret> {
-    find(&read_file(path, MAX_BYTES).ok()?, now).ok()
+    kept(&read_file(path, MAX_BYTES).ok()?, now)
+}
+
+/// What does not say how long it is good is not good for later.
+fn kept(written: &[u8], now: SystemTime) -> Option<Secret> {
+    let answer: Value = serde_json::from_slice(written).ok()?;
+    answer["expiration_time"].as_u64()?;
+    find(written, now).ok()
 }
 
 /// What a program prints. Its standard error is ours, where a person finds it.
@@ -194,6 +200,20 @@ mod tests {
         found
             .map(|token| token.expose().to_owned())
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_file_that_says_not_how_long_it_is_good_is_none() {
+        let kept = |until: &str| {
+            let text = format!(
+                r#"{{"version": 1, "success": true, "token_type": "x", "id_token": "a.b.c"{until}}}"#
+            );
+            let now = UNIX_EPOCH + Duration::from_secs(NOW);
+            kept(text.as_bytes(), now).is_some()
+        };
+        assert!(kept(&format!(r#", "expiration_time": {}"#, NOW + 60)));
+        assert!(!kept(&format!(r#", "expiration_time": {NOW}"#)));
+        assert!(!kept(""));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::advice::Step;
 use super::attempt::{Attempt, failed, refused};
 use super::{CredentialsError, executable};
 use crate::credentials::{ExternalAccount, Format, MAX_BYTES, Secret, Subject, read_file};
+use crate::excerpt::shown_path;
 use crate::https::Answer;
 use crate::source::{A_SUBJECT_TOKEN, Retry, SourceError};
 
@@ -25,7 +26,7 @@ pub(super) fn token(
                 // Whatever keeps the file there writes it again.
                 unusable(
                     Retry::NeedsPerson,
-                    format!("the file `{}`: {reason}", path.display()),
+                    format!("the file `{}`: {reason}", shown_path(path)),
                 )
             };
             let text = read_file(path, MAX_BYTES).map_err(|error| unusable(error.to_string()))?;

@@ -1,0 +1,110 @@
+//! What we added to a pod, as the pod itself tells: the annotation by which a pod seen before is brought up to date.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::annotation::{GENERATE_CONTAINER, INJECTED, UPDATE_CONTAINER};
+use crate::patch::Patch;
+use crate::pod::{Container, Pod};
+
+/// What was added to a pod. Only what still equals it is ours; all else is the user's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub(crate) struct Record {
+    /// Our containers by name, each its image and then its arguments.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) agents: BTreeMap<String, Vec<String>>,
+    /// Variables by name, each its value or the field of the pod that it holds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) env: BTreeMap<String, String>,
+    /// Where the volume is mounted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mount: Option<String>,
+    /// The volume's name, and what is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) volume: Option<(String, String)>,
+}
+
+/// The annotation holds something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InvalidRecord;
+
+impl Record {
+    /// Reads a pod's record; without one nothing in it is ours.
+    pub(crate) fn of(pod: &Pod<'_>) -> Result<Option<Self>, InvalidRecord> {
+        let text = pod.annotation(INJECTED);
+        let record = text.map(serde_json::from_str).transpose();
+        record.map_err(|_| InvalidRecord)
+    }
+
+    /// The annotation's value.
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("texts always serialise")
+    }
+
+    /// Takes out of a pod what is ours still; the patch does the same to the pod that was sent.
+    pub(crate) fn strip(&self, pod: &mut Pod<'_>, patch: &mut Patch) {
+        for (list, containers) in [
+            ("/spec/initContainers", &mut pod.spec.init_containers),
+            ("/spec/containers", &mut pod.spec.containers),
+        ] {
+            let Some(containers) = containers else {
+                continue;
+            };
+            take(containers, list, patch, |container| {
+                self.is_agent(container)
+            });
+            for (index, container) in containers.iter_mut().enumerate() {
+                self.strip_application(container, &format!("{list}/{index}"), patch);
+            }
+        }
+        let name = self.volume.as_ref().map(|(name, _)| name.as_str());
+        let mounts = pod.spec.all_containers().flat_map(Container::mounts);
+        // A volume that somebody else mounts too has to stay, or the API server would reject the pod.
+        let is_used = mounts.into_iter().any(|mount| Some(&*mount.name) == name);
+        if let Some(volumes) = pod.spec.volumes.as_mut().filter(|_| !is_used) {
+            take(volumes, "/spec/volumes", patch, |volume| {
+                let is_ours = volume.empty_dir.is_some() || volume.projected.is_some();
+                is_ours && Some(&*volume.name) == name
+            });
+        }
+    }
+
+    fn is_agent(&self, container: &Container<'_>) -> bool {
+        let is_ours = [GENERATE_CONTAINER, UPDATE_CONTAINER].contains(&&*container.name);
+        let recorded = self.agents.get(&*container.name).filter(|_| is_ours);
+        recorded.is_some_and(|recorded| container.image_and_args().eq(recorded))
+    }
+
+    fn strip_application(&self, container: &mut Container<'_>, at: &str, patch: &mut Patch) {
+        if let Some(env) = &mut container.env {
+            take(env, &format!("{at}/env"), patch, |variable| {
+                // Whoever writes a record of his own gets nothing else removed by it.
+                let is_ours = ["AWS_", "GTOKEN_"]
+                    .iter()
+                    .any(|start| variable.name.starts_with(start));
+                let recorded = self.env.get(&*variable.name).filter(|_| is_ours);
+                recorded.is_some_and(|content| *content == *variable.content())
+            });
+        }
+        if let (Some(mounts), Some((volume, _)), Some(path)) =
+            (&mut container.volume_mounts, &self.volume, &self.mount)
+        {
+            take(mounts, &format!("{at}/volumeMounts"), patch, |mount| {
+                let is_whole = mount.read_only && mount.is_whole();
+                is_whole && *mount.name == **volume && *mount.mount_path == **path
+            });
+        }
+    }
+}
+
+/// Takes elements away, the last one first so that the places of the others stay.
+fn take<T>(list: &mut Vec<T>, at: &str, patch: &mut Patch, is_ours: impl Fn(&T) -> bool) {
+    for index in (0..list.len()).rev() {
+        if is_ours(&list[index]) {
+            list.remove(index);
+            patch.remove(at, index);
+        }
+    }
+}
