@@ -55,8 +55,6 @@ const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(1);
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often an HTTP/2 client is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
-/// How long accepting rests when the process has no file descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often it is said that accepting fails.
 const SAY_AGAIN: Duration = Duration::from_mins(1);
 
@@ -64,6 +62,7 @@ const SAY_AGAIN: Duration = Duration::from_mins(1);
 pub(crate) async fn accept(listener: &TcpListener, crowd: &Arc<Crowd>) -> (TcpStream, Place) {
     let mut said: Option<Instant> = None;
     loop {
+        crowd.make_room().await;
         match listener.accept().await {
             Ok((stream, _)) => {
                 // An answer is one small write, which must not wait for another.
@@ -76,10 +75,9 @@ pub(crate) async fn accept(listener: &TcpListener, crowd: &Arc<Crowd>) -> (TcpSt
                     said = Some(Instant::now());
                 }
                 // Where no file descriptor is left, this frees one, as soon as the other has its turn.
-                if crowd.shed() {
-                    yield_now().await;
-                } else {
-                    sleep(ACCEPT_PAUSE).await;
+                match crowd.shed(Instant::now()) {
+                    Duration::ZERO => yield_now().await,
+                    rest => sleep(rest).await,
                 }
             }
         }

@@ -1,14 +1,22 @@
 //! The connections there are: a bounded number of them, and who has to go when another comes.
 //!
 //! None is turned away, since whoever is turned away may be an API server. The one that has brought least goes:
-//! first whoever never had a review answered, the longest there first, then whoever has been quiet for longest.
+//! first whoever never had a review answered, the longest there first, then whoever has been quiet for longest. Nobody
+//! goes who has only just come: a good client needs a moment for its handshake, however many come beside it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
 
 use crate::metrics::{Counted, Metrics};
+
+/// How long a connection may take to bring its first review before it has to make way for another.
+const FIRST_MOMENT: Duration = Duration::from_millis(100);
+/// How long accepting rests where whoever makes way says goodbye first, or nobody is there who could.
+const GOODBYE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The connections of a listener.
 #[derive(Debug)]
@@ -21,8 +29,9 @@ pub(crate) struct Crowd {
 }
 
 /// A connection as far as others are concerned.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Member {
+    came: Instant,
     /// When it last brought something.
     last: AtomicU64,
     has_brought_a_review: AtomicBool,
@@ -48,11 +57,8 @@ impl Crowd {
         })
     }
 
-    /// A place for a new connection; where all are taken another has to leave.
+    /// A place for a new connection, for which [`make_room`](Self::make_room) has waited.
     pub(crate) fn enter(this: &Arc<Self>) -> Place {
-        if this.lock().len() >= this.most {
-            this.shed();
-        }
         let member = Arc::new(Member::default());
         this.touch(&member);
         this.lock().push(Arc::clone(&member));
@@ -63,20 +69,38 @@ impl Crowd {
         }
     }
 
-    /// Sends away the connection that has brought least, and tells whether it goes at once, without a goodbye.
-    pub(crate) fn shed(&self) -> bool {
+    /// Waits until there is a place; where all are taken another has to leave.
+    pub(crate) async fn make_room(&self) {
+        while self.lock().len() >= self.most {
+            let rest = self.shed(Instant::now());
+            if self.lock().len() >= self.most {
+                sleep(rest).await;
+            }
+        }
+    }
+
+    /// Sends away the connection that has brought least, and tells how long it may take until something is free.
+    pub(crate) fn shed(&self, now: Instant) -> Duration {
         let mut members = self.lock();
         let least = members
             .iter()
             .enumerate()
             .min_by_key(|(_, member)| member.merit());
-        let Some(least) = least.map(|(at, _)| at) else {
-            return false;
+        let Some((least, member)) = least else {
+            return GOODBYE_PAUSE;
         };
+        let is_here = now.saturating_duration_since(member.came);
+        if !member.has_merit() && is_here < FIRST_MOMENT {
+            return FIRST_MOMENT.saturating_sub(is_here);
+        }
         let member = members.swap_remove(least);
         member.send_away();
         self.metrics.connection_shed();
-        !member.has_merit()
+        if member.has_merit() {
+            GOODBYE_PAUSE
+        } else {
+            Duration::ZERO
+        }
     }
 
     fn touch(&self, member: &Member) {
@@ -86,6 +110,17 @@ impl Crowd {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Member>>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Member {
+    fn default() -> Self {
+        Self {
+            came: Instant::now(),
+            last: AtomicU64::default(),
+            has_brought_a_review: AtomicBool::default(),
+            leave: Notify::default(),
+        }
     }
 }
 
@@ -149,31 +184,46 @@ mod tests {
         place.member.sent_away().now_or_never().is_some()
     }
 
-    #[test]
-    fn who_has_brought_least_has_to_go() {
+    async fn enter(crowd: &Arc<Crowd>) -> Place {
+        crowd.make_room().await;
+        Crowd::enter(crowd)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_brought_least_has_to_go() {
         let crowd = Crowd::new(3, Arc::default());
-        let [serving, idle] = [(); 2].map(|()| Crowd::enter(&crowd));
+        let serving = enter(&crowd).await;
+        let idle = enter(&crowd).await;
         serving.brought(true);
-        let probing = Crowd::enter(&crowd);
+        let probing = enter(&crowd).await;
         probing.brought(false);
-        let another = Crowd::enter(&crowd);
+        let another = enter(&crowd).await;
         assert!(has_to_go(&idle));
         drop(idle);
-        let quiet = Crowd::enter(&crowd);
+        let quiet = enter(&crowd).await;
         assert!(has_to_go(&probing));
         for place in [&another, &quiet, &serving] {
             place.brought(true);
         }
-        let _new = Crowd::enter(&crowd);
+        let _new = enter(&crowd).await;
         assert!(has_to_go(&another) && !has_to_go(&quiet) && !has_to_go(&serving));
     }
 
-    #[test]
-    fn a_place_given_back_is_free() {
+    #[tokio::test(start_paused = true)]
+    async fn who_has_only_just_come_need_not_go() {
+        let crowd = Crowd::new(1, Arc::default());
+        let (start, first) = (Instant::now(), enter(&crowd).await);
+        let _second = enter(&crowd).await;
+        assert!(has_to_go(&first));
+        assert!(start.elapsed() >= FIRST_MOMENT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_given_back_is_free() {
         let crowd = Crowd::new(2, Arc::default());
-        let kept = Crowd::enter(&crowd);
+        let kept = enter(&crowd).await;
         for _ in 0..10 {
-            drop(Crowd::enter(&crowd));
+            drop(enter(&crowd).await);
         }
         assert!(!has_to_go(&kept));
     }
