@@ -16,6 +16,8 @@ pub struct Review<'a> {
     uid: Text<'a>,
     namespace: Text<'a>,
     dry_run: bool,
+    kind: Kind<'a>,
+    object: Option<Raw<'a>>,
     subject: Subject<'a>,
 }
 
@@ -51,6 +53,9 @@ pub enum InvalidReview {
     /// The pod inside cannot be read.
     #[error("request.object is no Pod: {0}")]
     Pod(#[source] Malformed),
+    /// The ServiceAccount inside cannot be read.
+    #[error("request.object is no ServiceAccount: {0}")]
+    ServiceAccount(#[source] Malformed),
     /// There is nothing to answer.
     #[error("the AdmissionReview holds no request with a uid")]
     Request,
@@ -86,6 +91,8 @@ impl<'a> Review<'a> {
             uid: request.uid,
             namespace: request.namespace,
             dry_run: request.dry_run,
+            kind: request.kind,
+            object: request.object,
             subject,
         })
     }
@@ -108,6 +115,16 @@ impl<'a> Review<'a> {
     /// What is asked about.
     pub fn subject(&self) -> &Subject<'a> {
         &self.subject
+    }
+
+    /// Whether it is about a kind of the core group.
+    pub(crate) fn is_about(&self, kind: &str) -> bool {
+        self.kind.group.is_empty() && &*self.kind.kind == kind
+    }
+
+    /// The object as it was sent, if there is one.
+    pub(crate) fn object(&self) -> Option<Raw<'a>> {
+        self.object
     }
 
     /// The AdmissionReview that answers this one, as JSON.
@@ -201,7 +218,7 @@ struct Request<'a> {
     object: Option<Raw<'a>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Kind<'a> {
     #[serde(borrow, default)]
     group: Text<'a>,

@@ -17,13 +17,15 @@ use crate::settings::Settings;
 /// The second value is the outcome in metrics, logs and the audit log.
 pub fn advise(body: &[u8], settings: &Settings) -> Result<(Vec<u8>, &'static str), InvalidReview> {
     let review = Review::parse(body)?;
-    let envelope: Envelope<'_> = json::read(body).map_err(InvalidReview::Json)?;
-    let request = envelope.request.unwrap_or_default();
-    let is_service_account =
-        &*request.kind.kind == "ServiceAccount" && request.kind.group.is_empty();
-    let texts = request.object.metadata.annotations.iter();
+    let object: Object<'_> = match review.object() {
+        Some(object) => {
+            json::read(object.get().as_bytes()).map_err(InvalidReview::ServiceAccount)?
+        }
+        None => Object::default(),
+    };
+    let texts = object.metadata.annotations.iter();
     let texts = texts.map(|(name, value)| (&**name, &**value));
-    let advice = if is_service_account {
+    let advice = if review.is_about("ServiceAccount") {
         advice(texts, settings)
     } else {
         Vec::new()
@@ -63,28 +65,6 @@ fn advice<'a>(
         });
     }
     advice
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    request: Option<Request<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Request<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    kind: Kind<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    object: Object<'a>,
-}
-
-#[derive(Default, Deserialize)]
-struct Kind<'a> {
-    #[serde(borrow, default)]
-    group: Text<'a>,
-    #[serde(borrow, default)]
-    kind: Text<'a>,
 }
 
 #[derive(Default, Deserialize)]
