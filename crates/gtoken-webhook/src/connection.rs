@@ -1,5 +1,34 @@
 //! One connection: TLS, HTTP/1.1 or HTTP/2, and an end when it carries nothing.
 
+/// A stream that only looks at what is read: what is written goes to the stream within.
+macro_rules! write_through {
+    ($stream:ident) => {
+        impl<I: AsyncWrite + Unpin> AsyncWrite for $stream<I> {
+            fn poll_write(
+                mut self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut self.stream).poll_write(context, bytes)
+            }
+
+            fn poll_flush(
+                mut self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+            ) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.stream).poll_flush(context)
+            }
+
+            fn poll_shutdown(
+                mut self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+            ) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.stream).poll_shutdown(context)
+            }
+        }
+    };
+}
+
 mod activity;
 mod answer;
 mod crowd;
@@ -31,6 +60,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+use crate::log::Seldom;
 use crate::room::Room;
 use crate::routes::Routes;
 
@@ -60,7 +90,7 @@ const SAY_AGAIN: Duration = Duration::from_mins(1);
 
 /// The next connection, and its place in the crowd; failures to accept pass.
 pub(crate) async fn accept(listener: &TcpListener, crowd: &Arc<Crowd>) -> (TcpStream, Place) {
-    let mut said: Option<Instant> = None;
+    let said = Seldom::new(SAY_AGAIN);
     loop {
         crowd.make_room().await;
         match listener.accept().await {
@@ -70,9 +100,8 @@ pub(crate) async fn accept(listener: &TcpListener, crowd: &Arc<Crowd>) -> (TcpSt
                 return (stream, Crowd::enter(crowd));
             }
             Err(error) => {
-                if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
+                if said.is_due(Instant::now().into_std()) {
                     warn!(%error, "cannot accept connections; trying again");
-                    said = Some(Instant::now());
                 }
                 // Where no file descriptor is left, this frees one, as soon as the other has its turn.
                 match crowd.shed(Instant::now()) {
