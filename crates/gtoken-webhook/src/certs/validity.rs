@@ -1,6 +1,10 @@
 //! How long a certificate is good: the one field of it that rustls does not tell (RFC 5280, section 4.1).
 
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
+
+use k8s_openapi::jiff::civil::DateTime;
+use k8s_openapi::jiff::tz::TimeZone;
 
 const INTEGER: u8 = 0x02;
 const UTC_TIME: u8 = 0x17;
@@ -50,7 +54,7 @@ impl<'a> Der<'a> {
     fn time(&mut self) -> Option<SystemTime> {
         match *self.0.first()? {
             UTC_TIME => {
-                let (year, rest) = digits(self.take(UTC_TIME)?, 2)?;
+                let (year, rest) = digits::<i16>(self.take(UTC_TIME)?, 2)?;
                 moment(if year < 50 { 2000 + year } else { 1900 + year }, rest)
             }
             GENERALIZED_TIME => {
@@ -62,32 +66,21 @@ impl<'a> Der<'a> {
     }
 }
 
-fn moment(year: u64, rest: &[u8]) -> Option<SystemTime> {
+fn moment(year: i16, rest: &[u8]) -> Option<SystemTime> {
     let (month, rest) = digits(rest, 2)?;
     let (day, rest) = digits(rest, 2)?;
     let (hour, rest) = digits(rest, 2)?;
     let (minute, rest) = digits(rest, 2)?;
     let (second, rest) = digits(rest, 2)?;
-    if rest != b"Z" || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    if rest != b"Z" {
         return None;
     }
-    let days = days_before(year, month)? + day - 1;
-    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    let moment = DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
+    let seconds = TimeZone::UTC.to_timestamp(moment).ok()?.as_second();
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.try_into().ok()?))
 }
 
-/// The days from 1970 to the first of a month, with a year that begins in March so that its leap day is the last.
-fn days_before(year: u64, month: u64) -> Option<u64> {
-    let (year, month) = if month < 3 {
-        (year.checked_sub(1)?, month + 9)
-    } else {
-        (year, month - 3)
-    };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5;
-    days.checked_sub(719_468)
-}
-
-fn digits(text: &[u8], count: usize) -> Option<(u64, &[u8])> {
+fn digits<N: FromStr>(text: &[u8], count: usize) -> Option<(N, &[u8])> {
     let (digits, rest) = text.split_at_checked(count)?;
     let digits = std::str::from_utf8(digits).ok()?;
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
