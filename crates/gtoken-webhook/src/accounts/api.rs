@@ -68,14 +68,14 @@ impl ServiceAccount {
 }
 
 /// The events of a watch.
-pub(super) type Changes = BoxStream<'static, Result<WatchEvent<ServiceAccount>, kube::Error>>;
+pub(crate) type Changes = BoxStream<'static, Result<WatchEvent<ServiceAccount>, kube::Error>>;
 
 /// The annotation of the bookmark that ends the initial events.
 pub(super) const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
+pub(crate) struct Page {
     pub(super) metadata: PageMetadata,
     pub(super) items: Vec<ServiceAccount>,
 }
@@ -120,7 +120,7 @@ impl ServiceAccounts {
     }
 
     /// A page of all ServiceAccounts, the first one by an empty `continue` token.
-    pub(super) async fn page(&self, continue_token: &str) -> Result<Page, kube::Error> {
+    pub(crate) async fn page(&self, continue_token: &str) -> Result<Page, kube::Error> {
         let params = ListParams {
             limit: Some(PAGE_SIZE),
             continue_token: (!continue_token.is_empty()).then(|| continue_token.to_owned()),
@@ -130,7 +130,7 @@ impl ServiceAccounts {
     }
 
     /// What changes after a version, bookmarks included.
-    pub(super) async fn changes(&self, resource_version: &str) -> Result<Changes, kube::Error> {
+    pub(crate) async fn changes(&self, resource_version: &str) -> Result<Changes, kube::Error> {
         self.watch(&WatchParams::default(), resource_version).await
     }
 
