@@ -1,28 +1,22 @@
 //! HTTPS to Google's APIs, set up for one attempt at a time: what only needs the metadata server never comes here.
 
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustls::CertificateError;
-use ureq::http::{HeaderValue, Request, Response, header};
+use ureq::http::{HeaderValue, Request, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Body, Error, Proxy, RequestExt as _, Timeout};
+use ureq::{Agent, Error, Proxy, RequestExt as _, Timeout};
 
 use crate::beside::{QUICK, first_answer};
 use crate::credentials::{Secret, read_file};
 use crate::excerpt::{excerpt, shown_path};
+use crate::exchange::{self, Answer};
 use crate::resolver::NoThreadForAddresses;
 use crate::tls;
 use crate::token::MAX_BYTES;
-
-/// A connection to Google takes a few round trips, of which one may be lost.
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-
-/// The head of an answer has fewer bytes, of which Google's have about 1,000. A larger buffer, and there are two for TLS, would
-/// stay with the process as memory that was used once.
-const MAX_HEAD: usize = 4096;
 
 /// An answer has fewer bytes: a token, and JSON around it.
 const MAX_ANSWER: usize = 2 * MAX_BYTES;
@@ -42,17 +36,6 @@ pub struct Https {
 pub struct Deadline {
     begun: Instant,
     within: Duration,
-}
-
-/// What a server answered.
-#[derive(Debug)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The header `Retry-After`, as it came.
-    pub retry_after: Option<String>,
-    /// What came with it.
-    pub body: Vec<u8>,
 }
 
 /// Why no answer came.
@@ -95,7 +78,7 @@ impl Https {
         deadline: Deadline,
     ) -> Result<Self, InvalidAuthorities> {
         let roots = authorities.map_or(Ok(RootCerts::WebPki), roots)?;
-        let config = Agent::config_builder()
+        let config = exchange::client()
             .tls_config(
                 TlsConfig::builder()
                     .root_certs(roots)
@@ -103,14 +86,6 @@ impl Https {
                     .build(),
             )
             .proxy(Proxy::try_from_env())
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .user_agent(concat!("gtoken/", env!("CARGO_PKG_VERSION")))
-            .input_buffer_size(MAX_HEAD)
-            .output_buffer_size(2048)
-            // One that fills the buffer is seen to be too long.
-            .max_response_header_size(MAX_HEAD - 1)
             .build();
         let resolver = NoThreadForAddresses::default();
         let http = Agent::with_parts(config, DefaultConnector::new(), resolver);
@@ -171,7 +146,7 @@ impl Https {
         is_local: bool,
     ) -> Result<Answer, Failure> {
         let left = self.left();
-        let connect = left.mul_f64(0.9).min(CONNECT_WITHIN);
+        let connect = exchange::connect_limit(left);
         let http = self.http.clone();
         let request = request.map_err(|error| Failure::of(&error.into()))?;
         let ask = move |within| {
@@ -184,31 +159,9 @@ impl Https {
                 .timeout_resolve(Some(connect))
                 .timeout_connect(Some(connect))
                 .build();
-            Answer::read(request.run()?)
+            Answer::read(request.run()?, MAX_ANSWER)
         };
         first_answer(left, QUICK, ask).map_err(|error| Failure::of(&error))
-    }
-}
-
-impl Answer {
-    fn read(mut response: Response<Body>) -> Result<Self, Error> {
-        let mut body = Vec::new();
-        let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
-        let status = response.status().as_u16();
-        let asked = response.headers().get(header::RETRY_AFTER);
-        let retry_after = asked
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        let reader = response.body_mut().as_reader();
-        match reader.take(limit).read_to_end(&mut body) {
-            // What came of a refusal is enough to show.
-            Err(error) if status == 200 => Err(Error::from(error)),
-            _ => Ok(Self {
-                status,
-                retry_after,
-                body,
-            }),
-        }
     }
 }
 

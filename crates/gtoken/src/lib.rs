@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod credentials;
 pub mod excerpt;
+mod exchange;
 mod exit;
 pub mod health;
 pub mod https;

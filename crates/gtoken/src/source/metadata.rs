@@ -3,12 +3,10 @@
 //! `format` and `licenses` are not sent: only Compute Engine knows them, and the default has all that AWS reads
 //! (<https://cloud.google.com/compute/docs/instances/verifying-instance-identity>).
 
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
 
 use gtoken_contract::{Audience, duration};
-use ureq::http::StatusCode;
-use ureq::http::header::RETRY_AFTER;
 use ureq::unversioned::transport::TcpConnector;
 use ureq::{Agent, Error, Timeout};
 
@@ -17,14 +15,9 @@ use crate::beside::{QUICK, first_answer};
 use crate::config::MetadataHost;
 use crate::credentials::Secret;
 use crate::excerpt::excerpt;
+use crate::exchange::{self, Answer, connect_limit};
 use crate::resolver::NoThreadForAddresses;
 use crate::token::{Expectation, IdToken, InvalidToken, MAX_BYTES};
-
-/// A server on the same node accepts a connection at once or is not there.
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-
-/// The head of an answer has fewer bytes; a larger buffer would stay with the process as memory that was used once.
-const MAX_HEAD: usize = 4096;
 
 /// The pod's account.
 const PATH: &str = "/computeMetadata/v1/instance/service-accounts/default";
@@ -36,28 +29,13 @@ pub struct MetadataServer {
     http: Agent,
 }
 
-/// What came of a request.
-struct Answer {
-    status: StatusCode,
-    retry_after: Option<Duration>,
-    body: Vec<u8>,
-}
-
 impl MetadataServer {
     /// Connects to nothing yet.
     pub fn new(host: MetadataHost) -> Self {
-        let config = Agent::config_builder()
+        let config = exchange::client()
             .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .user_agent(concat!("gtoken/", env!("CARGO_PKG_VERSION")))
             // Nothing is kept between attempts that are most of an hour apart.
             .max_idle_connections(0)
-            .input_buffer_size(MAX_HEAD)
-            .output_buffer_size(2048)
-            // One that fills the buffer is seen to be too long.
-            .max_response_header_size(MAX_HEAD - 1)
             .build();
         let http = Agent::with_parts(
             config,
@@ -102,16 +80,16 @@ impl MetadataServer {
             wanted,
             reason: describe(&error, &self.host, connect_limit(within)),
         })?;
-        if status == StatusCode::OK {
+        if status == 200 {
             return Ok(body);
         }
         Err(SourceError::Refused {
             server: self.name(),
             wanted,
-            status: status.as_u16(),
+            status,
             said: excerpt(&body),
-            advice: refusal::advice(status.as_u16(), &body).into(),
-            retry_after,
+            advice: refusal::advice(status, &body).into(),
+            retry_after: refusal::retry_after(status, retry_after.as_deref()),
         })
     }
 
@@ -144,27 +122,7 @@ impl MetadataServer {
             .timeout_resolve(Some(connect_limit(within)))
             .timeout_connect(Some(connect_limit(within)))
             .build();
-        let mut response = request.call()?;
-        let status = response.status();
-        let asked = response.headers().get(RETRY_AFTER);
-        let retry_after = asked.and_then(|value| value.to_str().ok());
-        let retry_after = refusal::retry_after(status.as_u16(), retry_after);
-        let mut body = Vec::new();
-        let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
-        let read = response
-            .body_mut()
-            .as_reader()
-            .take(limit)
-            .read_to_end(&mut body);
-        match read {
-            // What came of a refusal is enough to show.
-            Err(error) if status == StatusCode::OK => Err(Error::from(error)),
-            _ => Ok(Answer {
-                status,
-                retry_after,
-                body,
-            }),
-        }
+        Answer::read(request.call()?, MAX_BYTES)
     }
 
     fn not_usable(&self, reason: InvalidToken, body: &[u8]) -> SourceError {
@@ -203,11 +161,6 @@ impl Source for MetadataServer {
             }
         }
     }
-}
-
-/// How long connecting may take: less than the whole, or it would be the whole that ran out, and nobody knew on what.
-fn connect_limit(within: Duration) -> Duration {
-    within.mul_f64(0.9).min(CONNECT_WITHIN)
 }
 
 /// What failed on the way, and what may be behind it.
@@ -283,7 +236,7 @@ mod tests {
                 "what came is no HTTP answer",
             ),
         ] {
-            let described = describe(&error, &host, CONNECT_WITHIN);
+            let described = describe(&error, &host, Duration::from_secs(3));
             assert!(described.contains(words), "{described}");
         }
     }

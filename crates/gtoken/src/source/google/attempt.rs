@@ -13,7 +13,8 @@ use crate::credentials::{
     ServiceAccountKey,
 };
 use crate::excerpt::excerpt;
-use crate::https::{Answer, Failure, Https};
+use crate::exchange::Answer;
+use crate::https::{Failure, Https};
 use crate::source::{AN_ACCESS_TOKEN, AN_ID_TOKEN, SourceError, access_token, refusal};
 
 /// What lets its holder call the APIs, as far as the roles of the account go.

@@ -7,7 +7,7 @@ use super::attempt::{Attempt, failed, refused};
 use super::{CredentialsError, executable};
 use crate::credentials::{ExternalAccount, Format, MAX_BYTES, Secret, Subject, read_file};
 use crate::excerpt::shown_path;
-use crate::https::Answer;
+use crate::exchange::Answer;
 use crate::source::{A_SUBJECT_TOKEN, Retry, SourceError};
 
 /// Gets it from where the file of credentials says.
