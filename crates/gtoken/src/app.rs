@@ -16,6 +16,7 @@ use crate::agent::{Agent, GaveUp};
 use crate::cli::{self, CheckFlags, Command, InspectFlags, Outside, Subcommand};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::excerpt::printable;
 use crate::exit::{NEEDS_PERSON, TRY_AGAIN, USAGE};
 use crate::health::HealthAddress;
 use crate::log::{Format, Level, Line};
@@ -170,7 +171,7 @@ fn print(text: &str) -> ExitCode {
 fn leave_last_words(path: &Path, reason: &str) {
     if let Ok(mut file) = OpenOptions::new().write(true).truncate(true).open(path) {
         // The same words went to standard error.
-        let _ = file.write_all(log::printable(reason).as_bytes());
+        let _ = file.write_all(printable(reason).as_bytes());
     }
 }
 

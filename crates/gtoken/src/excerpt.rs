@@ -19,11 +19,15 @@ pub fn shown_path(path: &Path) -> Cow<'_, str> {
     if is_content { HIDDEN.into() } else { text }
 }
 
+/// A text that ends no line and steers no terminal, whoever chose the names in it.
+pub fn printable(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(printable).collect()
+}
+
 /// The beginning of a text in at most 120 printable characters, tokens hidden.
 pub fn excerpt(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
-    let text: String = text.chars().map(printable).collect();
+    let text = printable(&String::from_utf8_lossy(bytes));
     let words: Vec<String> = text.split_whitespace().map(hide_tokens).collect();
     let text = words.join(" ");
     match text.char_indices().nth(MAX_CHARS) {

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::excerpt::printable;
 use crate::timestamp::Timestamp;
 
 /// Whom the log is for.
@@ -89,12 +90,6 @@ impl Line {
         text.push_str("}\n");
         text
     }
-}
-
-/// A name that somebody else chose ends no line and steers no terminal.
-pub(crate) fn printable(message: &str) -> String {
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
-    message.chars().map(printable).collect()
 }
 
 /// Writes a line to standard error.

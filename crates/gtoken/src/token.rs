@@ -43,10 +43,7 @@ impl IdToken {
 
     /// The token, unless it has run out since it was checked.
     pub fn unless_over(self, now: SystemTime) -> Result<Self, InvalidToken> {
-        let expires_at = self.lifetime.expires_at;
-        if expires_at <= now {
-            return Err(InvalidToken::Expired { expires_at, now });
-        }
+        not_over(self.lifetime.expires_at, now)?;
         Ok(self)
     }
 }
@@ -115,9 +112,7 @@ impl Expectation {
             check_identity(&claims, expected)?;
         }
         let expires_at = time(&claims, "exp").ok_or(InvalidToken::NoExpiry)?;
-        if expires_at <= now {
-            return Err(InvalidToken::Expired { expires_at, now });
-        }
+        not_over(expires_at, now)?;
         let issued_at = time(&claims, "iat").ok_or(InvalidToken::NoIssue)?;
         let good_from = time(&claims, "nbf").map_or(issued_at, |from| from.max(issued_at));
         if now.checked_add(SKEW).is_some_and(|now| good_from > now) {
@@ -132,6 +127,13 @@ impl Expectation {
         };
         Ok(IdToken { text, lifetime })
     }
+}
+
+fn not_over(expires_at: SystemTime, now: SystemTime) -> Result<(), InvalidToken> {
+    if expires_at <= now {
+        return Err(InvalidToken::Expired { expires_at, now });
+    }
+    Ok(())
 }
 
 /// Why a text is no token to publish. None of its bytes are in here, only claims.
