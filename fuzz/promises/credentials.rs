@@ -52,19 +52,20 @@ fn leads_by_https(credentials: &Credentials) {
     if let Some(account) = account {
         assert!(credentials.are_of(account.account()));
         for url in [account.id_token(), account.access_token()] {
-            let uri: Uri = url.parse().expect("a URL");
-            assert_eq!(uri.scheme_str(), Some("https"));
-            let authority = uri.authority().expect("a server");
-            assert_eq!(authority.as_str(), account.server());
+            leads_to(&url, account.server());
         }
     }
 }
 
 fn is_https(url: &HttpsUrl) {
-    let uri: Uri = url.as_str().parse().expect("a URL");
+    leads_to(url.as_str(), url.server());
+}
+
+fn leads_to(url: &str, server: &str) {
+    let uri: Uri = url.parse().expect("a URL");
     assert_eq!(uri.scheme_str(), Some("https"));
     let authority = uri.authority().expect("a server");
-    assert_eq!(authority.as_str(), url.server());
+    assert_eq!(authority.as_str(), server);
 }
 
 fn names_its_source(subject: &Subject) {
