@@ -1,10 +1,10 @@
 //! Whatever an API server asks, the answer is one, its patch applies, and the patched pod needs no other.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use gtoken_inject::{
-    Binding, Dialect, Review, ServerVersion, Settings, Subject, Unbound, advise, decide,
-};
+use gtoken_inject::{Binding, Review, ServerVersion, Settings, Subject, Unbound, advise, decide};
 use serde_json::{Value, json};
+
+use super::reader::binding;
 
 const SERVER: ServerVersion = ServerVersion {
     major: 1,
@@ -62,18 +62,4 @@ fn patch(pod: &mut Value, response: &Value) {
         let patch: json_patch::Patch = serde_json::from_slice(&patch).expect("an RFC 6902 patch");
         json_patch::patch(pod, &patch).expect("the patch applies");
     }
-}
-
-fn binding() -> Binding {
-    let annotations = [
-        (
-            "amazonaws.com/role-arn",
-            "arn:aws:iam::123456789012:role/reader",
-        ),
-        (
-            "iam.gke.io/gcp-service-account",
-            "reader@my-project.iam.gserviceaccount.com",
-        ),
-    ];
-    Binding::parse(&Dialect::default(), annotations).expect("the annotations are right")
 }

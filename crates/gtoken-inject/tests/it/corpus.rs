@@ -4,6 +4,8 @@
 mod codec;
 #[path = "../../../../fuzz/promises/corpus.rs"]
 mod entries;
+#[path = "../../../../fuzz/promises/reader.rs"]
+pub(crate) mod reader;
 #[path = "../../../../fuzz/promises/review.rs"]
 mod review;
 

@@ -2,14 +2,14 @@
 
 use gtoken_contract::{AgentFlags, Audience, Mode, Source};
 use gtoken_inject::{
-    Binding, Dialect, Review, ServerVersion, Settings, SidecarMode, Subject, Unbound, advise,
-    decide,
+    Binding, Review, ServerVersion, Settings, SidecarMode, Subject, Unbound, advise, decide,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
+use crate::corpus::reader::binding;
 use crate::generated::{any_json, any_mode, any_pod, any_source, any_unbound};
 
 const SERVER: ServerVersion = ServerVersion {
@@ -227,20 +227,6 @@ fn replace_a_node(node: &mut Value, steps: &mut usize, json: &Value) {
         }
         _ => {}
     }
-}
-
-fn binding() -> Binding {
-    let annotations = [
-        (
-            "amazonaws.com/role-arn",
-            "arn:aws:iam::123456789012:role/reader",
-        ),
-        (
-            "iam.gke.io/gcp-service-account",
-            "reader@my-project.iam.gserviceaccount.com",
-        ),
-    ];
-    Binding::parse(&Dialect::default(), annotations).expect("the annotations are right")
 }
 
 fn body(pod: &Value) -> Vec<u8> {
