@@ -22,6 +22,17 @@ pub mod flag {
     pub const EXPECT_IDENTITY: &str = "expect-identity";
     /// How long a one-shot may take.
     pub const TIMEOUT: &str = "timeout";
+
+    /// All of them.
+    pub const ALL: [&str; 7] = [
+        REFRESH,
+        FILE,
+        AUDIENCE,
+        SOURCE,
+        SERVICE_ACCOUNT,
+        EXPECT_IDENTITY,
+        TIMEOUT,
+    ];
 }
 
 /// How long a one-shot may take unless told otherwise: a person waits at a shell.

@@ -372,23 +372,13 @@ fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-/// What the webhook renders into the agent's arguments itself.
-const RENDERED: [&str; 7] = [
-    flag::REFRESH,
-    flag::FILE,
-    flag::AUDIENCE,
-    flag::SOURCE,
-    flag::SERVICE_ACCOUNT,
-    flag::EXPECT_IDENTITY,
-    flag::TIMEOUT,
-];
-
+/// A flag of the agent that the webhook does not render itself.
 fn agent_flag(text: &str) -> Result<String, String> {
     let name = text
         .strip_prefix("--")
         .ok_or("it is a flag of gtoken with its value, as in --log-level=debug")?;
     let name = name.split('=').next().unwrap_or_default();
-    if RENDERED.contains(&name) {
+    if flag::ALL.contains(&name) {
         return Err(format!("--{name} of the agent is the webhook's to set"));
     }
     Ok(text.to_owned())

@@ -55,20 +55,8 @@ pub const VERSION: &str = concat!("gtoken ", env!("CARGO_PKG_VERSION"), "\n");
 /// What `--help` prints.
 pub const HELP: &str = include_str!("cli/help.txt");
 
-/// The flags that a mistyped one may have meant.
-const KNOWN: [&str; 11] = [
-    flag::REFRESH,
-    flag::FILE,
-    flag::AUDIENCE,
-    flag::SOURCE,
-    flag::SERVICE_ACCOUNT,
-    flag::EXPECT_IDENTITY,
-    flag::TIMEOUT,
-    HEALTH_ADDRESS,
-    JSON,
-    "help",
-    "version",
-];
+/// The flags that the webhook does not know.
+const OWN: [&str; 4] = [HEALTH_ADDRESS, JSON, "help", "version"];
 
 /// What may stand first instead of a flag.
 const SUBCOMMANDS: [&str; 3] = ["check", "inspect", "help"];
@@ -226,7 +214,7 @@ fn set(
                 duration::parse(&value).map_err(|e| unusable(flag::TIMEOUT, &value, e))?;
             flags.timeout = (!timeout.is_zero()).then_some(timeout);
         }
-        _ => return Err(unknown(name, &KNOWN)),
+        _ => return Err(unknown(name, &known())),
     }
     Ok(())
 }
@@ -261,6 +249,11 @@ fn log_format(attached: Option<&str>) -> Result<Format, UsageError> {
     } else {
         Format::Text
     })
+}
+
+/// The flags that a mistyped one may have meant.
+fn known() -> Vec<&'static str> {
+    [&flag::ALL[..], &OWN].concat()
 }
 
 fn unknown(name: &str, known: &[&'static str]) -> UsageError {
