@@ -4,8 +4,8 @@
 
 #[path = "../promises/admission.rs"]
 mod admission;
-#[path = "../promises/annotations.rs"]
-mod annotations;
+#[path = "../promises/annotated.rs"]
+mod annotated;
 #[path = "../promises/choices.rs"]
 mod choices;
 #[path = "../promises/patch.rs"]

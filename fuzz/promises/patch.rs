@@ -23,18 +23,18 @@ const LISTS: [&str; 4] = [
 
 /// Panics where a promise is broken. The bytes choose the world.
 pub(super) fn hold(bytes: &[u8]) {
-    let world = World::new(bytes);
+    let world = &World::new(bytes);
     let outcome = world.outcome();
-    twice_is_once(&world, &outcome);
-    only_ours_is_added_and_removed(&world, &outcome);
-    what_the_user_set_stays(&world, &outcome);
-    nothing_stands_there_twice(&world, &outcome);
-    whoever_is_injected_has_all_that_it_needs(&world, &outcome);
-    injected_containers_are_restricted(&world, &outcome);
-    the_gate_comes_first(&world, &outcome);
-    only_a_demand_is_denied(&world, &outcome.answered);
+    twice_is_once(world, &outcome);
+    only_ours_is_added_and_removed(world, &outcome);
+    what_the_user_set_stays(world, &outcome);
+    nothing_stands_there_twice(world, &outcome);
+    whoever_is_injected_has_all_that_it_needs(world, &outcome);
+    injected_containers_are_restricted(world, &outcome);
+    the_gate_comes_first(world, &outcome);
+    only_a_demand_is_denied(world, &outcome.answered);
     warnings_fit(&outcome.answered);
-    nobody_who_asks_for_nothing_is_patched(&world);
+    nobody_who_asks_for_nothing_is_patched(world);
 }
 
 /// What is stored needs no other patch.

@@ -4,7 +4,7 @@ use gtoken_inject::Settings;
 use gtoken_inject::annotation::{INJECT_LABEL, INJECTED, MIRROR};
 use serde_json::{Map, Value, json};
 
-use super::annotations::{self, Place};
+use super::annotated::{self, Place};
 use super::choices::Choices;
 
 type Object = Map<String, Value>;
@@ -90,7 +90,7 @@ impl Pods<'_> {
             return Value::Null;
         }
         let dialect = &self.settings.dialect;
-        let texts = annotations::any(choices, dialect, Place::Pod);
+        let texts = annotated::any(choices, dialect, Place::Pod);
         let texts = texts.into_iter().map(|(name, text)| (name, text.into()));
         let mut all: Object = texts.collect();
         choices.member(&mut all, MIRROR, 8, Choices::text);

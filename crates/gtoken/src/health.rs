@@ -7,7 +7,7 @@
 
 mod address;
 mod page;
-mod request;
+pub mod request;
 
 use std::array;
 use std::fmt;
@@ -134,7 +134,7 @@ impl Server {
             *place = Some(Client {
                 stream,
                 deadline: Instant::now() + CLIENT_WITHIN,
-                head: Head::new(),
+                head: Head::default(),
                 answered: false,
             });
         }
