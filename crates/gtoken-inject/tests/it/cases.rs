@@ -75,6 +75,7 @@ cases! {
     escaped_names => "escaped-names",
     existing_volumes_and_mounts => "existing-volumes-and-mounts",
     d1_all_peers_lost_fields_that_they_did_not_know => "fields-no-version-knows",
+    d1_the_go_gtoken_lost_fields_of_pods_that_asked_for_nothing => "fields-of-a-pod-that-asks-for-nothing",
     flag_forces_native => "flag-forces-native",
     gate_injected_on_an_old_cluster => "gate-injected-on-an-old-cluster",
     generate_name => "generate-name",
