@@ -249,6 +249,7 @@ fn values_that_would_reject_every_pod_are_refused() {
         "--drain-delay=-1s",
         "--tls-min-version=1.1",
         "--tls-min-version=VersionTLS11",
+        "--json=perhaps",
     ] {
         let text = refusal(&["server", flag]);
         let name = flag.split('=').next().unwrap();
