@@ -260,7 +260,7 @@ fn added(outcome: &Outcome) -> impl Iterator<Item = &Value> {
     })
 }
 
-fn is_agent(container: &Value) -> bool {
+pub(crate) fn is_agent(container: &Value) -> bool {
     let name = &container["name"];
     name == GATE || name == REFRESHER
 }
