@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::admission::{Answered, Webhook};
 use super::world::{Outcome, World};
 
+/// The names of our containers.
+pub(crate) const AGENTS: [&str; 2] = [GATE, REFRESHER];
 const GATE: &str = "generate-gcp-id-token";
 const REFRESHER: &str = "update-gcp-id-token";
 const RECORD: &str = "amazonaws.com/gtoken-injected";
@@ -261,11 +263,10 @@ fn added(outcome: &Outcome) -> impl Iterator<Item = &Value> {
 }
 
 pub(crate) fn is_agent(container: &Value) -> bool {
-    let name = &container["name"];
-    name == GATE || name == REFRESHER
+    AGENTS.iter().any(|name| container["name"] == *name)
 }
 
-fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
     ["initContainers", "containers"]
         .into_iter()
         .filter_map(|list| pod["spec"][list].as_array())

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::annotated::{self, Place};
 use super::choices::Choices;
+use super::patch::AGENTS;
 
 type Object = Map<String, Value>;
 
@@ -16,8 +17,6 @@ pub(crate) struct Pods<'s> {
     /// Whether the pod may hold what looks as if the webhook had added it.
     pub(crate) mimics: bool,
 }
-
-const AGENTS: [&str; 2] = ["generate-gcp-id-token", "update-gcp-id-token"];
 
 /// Names of variables; of the last ones the webhook knows nothing.
 const VARIABLES: &[&str] = &[
@@ -34,14 +33,8 @@ const VARIABLES: &[&str] = &[
     "aws_role_arn",
 ];
 
-/// What the webhook may have set a variable to.
-const OUR_VALUES: &[&str] = &[
-    "arn:aws:iam::123456789012:role/reader",
-    "/var/run/secrets/aws/token/gtoken",
-    "true",
-    "team-a@web-0",
-    "eu-west-1",
-];
+/// What the webhook may have set a variable to; few, so that records and variables often agree.
+const OUR_VALUES: &[&str] = &["arn:aws:iam::123456789012:role/reader", "true"];
 
 impl Pods<'_> {
     pub(crate) fn pod(&self, choices: &mut Choices<'_>) -> Value {

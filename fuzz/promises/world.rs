@@ -105,6 +105,7 @@ fn settings(choices: &mut Choices<'_>) -> Settings {
         "amazonaws.com,eks.amazonaws.com",
         "eks.amazonaws.com",
         "aws.example.com,amazonaws.com",
+        "annotations.of-a-company-with-a-long-name.and-as-many-subdomains-as-this-one.example.com",
     ];
     let account = choices.maybe(64, |_| gtoken_contract::AwsAccount {
         id: parsed("123456789012"),

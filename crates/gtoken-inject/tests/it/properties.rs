@@ -99,7 +99,12 @@ proptest! {
             return Ok(());
         }
         if restored.answered.has_credentials() && today.has_credentials() {
-            prop_assert_eq!(comparable(restored.stored), comparable(today.applied(&again.own)));
+            let today = today.applied(&again.own);
+            for name in patch::AGENTS {
+                let (old, new) = (agent(&restored.stored, name), agent(&today, name));
+                prop_assert!(new.is_none() || old.is_none() || old == new, "{old:?} is not {new:?}");
+            }
+            prop_assert_eq!(comparable(restored.stored), comparable(today));
         }
     }
 
@@ -182,6 +187,13 @@ proptest! {
         let body = body(&world.sent);
         prop_assert!(Review::parse(&body[..cut.index(body.len())]).is_err());
     }
+}
+
+/// The image and the arguments of an agent of that name.
+fn agent<'a>(pod: &'a Value, name: &str) -> Option<[&'a Value; 2]> {
+    let mut all = patch::containers(pod);
+    let agent = all.find(|container| container["name"] == name)?;
+    Some([&agent["image"], &agent["args"]])
 }
 
 /// A pod without its record and its agents, whose form may stay; and lists in the order of names.
