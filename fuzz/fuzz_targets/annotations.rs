@@ -8,5 +8,7 @@ mod admission;
 mod annotations;
 #[path = "../promises/reader.rs"]
 mod reader;
+#[path = "../promises/warnings.rs"]
+mod warnings;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| annotations::hold(bytes));

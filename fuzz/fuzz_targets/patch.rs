@@ -12,6 +12,8 @@ mod choices;
 mod patch;
 #[path = "../promises/pods.rs"]
 mod pods;
+#[path = "../promises/warnings.rs"]
+mod warnings;
 #[path = "../promises/world.rs"]
 mod world;
 

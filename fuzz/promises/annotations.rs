@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use gtoken_contract::AwsAccount;
-use gtoken_inject::{Binding, Dialect, MAX_WARNING, Reason, Settings, Warning, advise};
+use gtoken_inject::{Binding, Dialect, Reason, Settings, Warning, advise};
 use serde_json::{Value, json};
 
 use super::reader::{binding, usual};
+use super::warnings::fit;
 
 type Annotations<'a> = BTreeMap<&'a str, &'a str>;
 
@@ -110,18 +111,4 @@ fn texts(response: &Value) -> impl Iterator<Item = String> {
     let warnings = response["warnings"].as_array();
     let texts = warnings.into_iter().flatten();
     texts.map(|text| text.as_str().expect("text").to_owned())
-}
-
-/// The API server cuts and drops warnings past a length, and prints each as a line.
-fn fit(warnings: impl IntoIterator<Item = String>) {
-    let mut all = 0;
-    for text in warnings {
-        let length = text.chars().count();
-        assert!(
-            length <= MAX_WARNING && !text.contains(char::is_control),
-            "{text:?}"
-        );
-        all += length;
-    }
-    assert!(all <= 4096, "the API server would cut all of them");
 }

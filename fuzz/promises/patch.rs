@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use gtoken_inject::{MAX_WARNING, Unbound};
+use gtoken_inject::Unbound;
 use json_patch::{AddOperation, PatchOperation};
 use serde_json::{Value, json};
 
 use super::admission::{Answered, Webhook};
+use super::warnings;
 use super::world::{Outcome, World};
 
 /// The names of our containers.
@@ -57,6 +58,7 @@ pub(crate) fn only_ours_is_added_and_removed(world: &World, outcome: &Outcome) {
         match step {
             PatchOperation::Add(add) => assert!(may_add(add), "{step} is not ours"),
             PatchOperation::Remove(remove) => {
+                assert!(has_record(&world.sent), "nothing was told to be ours");
                 let removed = remove.path.resolve(&pod).expect("it stands there");
                 assert!(may_remove(removed), "{removed} is not ours");
             }
@@ -68,8 +70,8 @@ pub(crate) fn only_ours_is_added_and_removed(world: &World, outcome: &Outcome) {
 
 /// All of the user's is there still, and in its order, whatever Kubernetes it is of.
 pub(crate) fn what_the_user_set_stays(world: &World, outcome: &Outcome) {
-    // What looks as if we had added it counts as ours, so who writes such things gets less.
-    if !world.mimics {
+    // What looks as if we had added it counts as ours, so who writes a record of such things gets less.
+    if !(world.mimics && has_record(&world.sent)) {
         let stored = &outcome.stored;
         assert!(
             keeps(&world.own, stored),
@@ -181,24 +183,12 @@ pub(crate) fn only_a_demand_is_denied(world: &World, answered: &Answered) {
     assert_eq!(allowed, answered.response.get("status").is_none());
 }
 
-/// The API server cuts and drops warnings past a length, and prints each as a line.
+/// All that is said reaches whoever sent the pod.
 pub(crate) fn warnings_fit(answered: &Answered) {
     let warnings = answered.response["warnings"].as_array();
-    let message = answered.response["status"]["message"].as_str();
-    let texts = warnings
-        .into_iter()
-        .flatten()
-        .map(|text| text.as_str().expect("text"));
-    let mut all = 0;
-    for text in texts.chain(message) {
-        let length = text.chars().count();
-        assert!(
-            length <= MAX_WARNING && !text.contains(char::is_control),
-            "{text:?}"
-        );
-        all += length;
-    }
-    assert!(all <= 4096, "the API server would cut all of them");
+    let message = answered.response["status"].get("message");
+    let texts = warnings.into_iter().flatten().chain(message);
+    warnings::fit(texts.map(|text| text.as_str().expect("text")));
 }
 
 /// Who asks for nothing gets an answer with no patch at all.
@@ -249,6 +239,10 @@ fn may_remove(removed: &Value) -> bool {
         .iter()
         .any(|kind| removed.get(kind).is_some());
     is_variable || is_mount || is_volume || is_agent(removed)
+}
+
+fn has_record(pod: &Value) -> bool {
+    pod["metadata"]["annotations"].get(RECORD).is_some()
 }
 
 /// What a patch adds, each element of a list by itself.

@@ -24,6 +24,8 @@ mod pods;
 pub(crate) mod reader;
 #[path = "../../../../fuzz/promises/review.rs"]
 mod review;
+#[path = "../../../../fuzz/promises/warnings.rs"]
+mod warnings;
 #[path = "../../../../fuzz/promises/world.rs"]
 pub(crate) mod world;
 
