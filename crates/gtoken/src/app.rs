@@ -31,9 +31,8 @@ const TERMINATION_MESSAGE: &str = "/dev/termination-log";
 /// Runs the agent to its end.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
-    if args.get(1).is_some_and(|word| word == apart::CHILD) {
-        args.remove(1);
-        return answer_apart(args);
+    if let Some(now) = apart::told(&mut args) {
+        return answer_apart(args, now);
     }
     let subcommand = args.get(1).and_then(|word| Subcommand::named(word));
     let (log, (code, reason)) = match cli::parse(args) {
@@ -60,14 +59,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Is the child that asks Google's APIs; its flags were rendered by the agent.
-fn answer_apart(args: Vec<OsString>) -> ExitCode {
+fn answer_apart(args: Vec<OsString>, now: SystemTime) -> ExitCode {
     let Ok(Command::Run(flags, _)) = cli::parse(args) else {
         return ExitCode::from(USAGE);
     };
     let Ok(config) = Config::new(flags, variable) else {
         return ExitCode::from(USAGE);
     };
-    let (code, answer) = apart::answer(config);
+    let (code, answer) = apart::answer(config, now);
     print(&answer);
     code
 }

@@ -147,9 +147,13 @@ impl SourceError {
         }
     }
 
-    /// Whether a token came that would be valid at another time of day.
+    /// Whether this attempt would have had a token at another time of day.
     pub fn is_about_time(&self) -> bool {
-        matches!(self, Self::NotUsable { reason, .. } if reason.is_about_time())
+        match self {
+            Self::NotUsable { reason, .. } => reason.is_about_time(),
+            Self::Refused { said, .. } | Self::Relayed { said, .. } => refusal::is_about_time(said),
+            _ => false,
+        }
     }
 }
 

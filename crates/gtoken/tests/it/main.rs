@@ -3,6 +3,7 @@
 //! What needs no process, socket or file belongs into the unit tests, where hours pass at once.
 
 mod agent;
+mod clock;
 mod cloud;
 mod command_line;
 mod corpus;
