@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustls::CertificateError;
-use ureq::http::{HeaderValue, Request, header};
+use ureq::http::{HeaderName, HeaderValue, Request, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Error, Proxy, RequestExt as _, Timeout};
@@ -131,10 +131,10 @@ impl Https {
     }
 
     /// Gets what may stand on the same machine or network, past every proxy.
-    pub fn get(&self, url: &str, headers: &[(String, Secret)]) -> Result<Answer, Failure> {
+    pub fn get(&self, url: &str, headers: &[(HeaderName, HeaderValue)]) -> Result<Answer, Failure> {
         let mut request = Request::get(url);
         for (name, value) in headers {
-            request = request.header(name.as_str(), value.expose());
+            request = request.header(name, value);
         }
         self.send(request.body(Vec::new()), true)
     }
