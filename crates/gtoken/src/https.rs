@@ -15,6 +15,7 @@ use crate::credentials::{Secret, read_file};
 use crate::excerpt::{excerpt, shown_path};
 use crate::exchange::{self, Answer};
 use crate::resolver::NoThreadForAddresses;
+use crate::source::ANSWER_WITHIN;
 use crate::tls;
 use crate::token::MAX_BYTES;
 
@@ -145,7 +146,7 @@ impl Https {
         request: Result<Request<Vec<u8>>, ureq::http::Error>,
         is_local: bool,
     ) -> Result<Answer, Failure> {
-        let left = self.left();
+        let left = self.left().min(ANSWER_WITHIN);
         let connect = exchange::connect_limit(left);
         let http = self.http.clone();
         let request = request.map_err(|error| Failure::of(&error.into()))?;

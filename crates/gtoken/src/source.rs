@@ -19,8 +19,16 @@ use crate::credentials::Secret;
 use crate::https::InvalidAuthorities;
 use crate::token::{Expectation, IdToken, InvalidToken};
 
+/// The longest time for a whole answer: GKE's metadata server is slow at times.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
 /// Something that gives ID tokens.
 pub trait Source {
+    /// The longest time for an attempt: that of an answer, unless there is something else to wait for.
+    fn patience(&self) -> Duration {
+        ANSWER_WITHIN
+    }
+
     /// Gets a token that fits, in one attempt that takes no longer than `within`.
     fn id_token(
         &self,

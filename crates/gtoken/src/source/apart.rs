@@ -37,6 +37,10 @@ pub struct Apart {
 }
 
 impl Source for Apart {
+    fn patience(&self) -> Duration {
+        self.apis.patience()
+    }
+
     fn id_token(
         &self,
         expectation: &Expectation,

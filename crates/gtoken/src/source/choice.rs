@@ -43,6 +43,13 @@ impl AnySource {
 }
 
 impl Source for AnySource {
+    fn patience(&self) -> Duration {
+        match self {
+            Self::Google(apart) => apart.patience(),
+            Self::Metadata(server) => server.patience(),
+        }
+    }
+
     fn id_token(
         &self,
         expectation: &Expectation,
