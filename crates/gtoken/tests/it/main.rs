@@ -18,5 +18,6 @@ mod refusals;
 mod signals;
 mod sources;
 mod token;
+mod via;
 mod waiting;
 mod witness;
