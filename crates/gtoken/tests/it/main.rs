@@ -8,6 +8,7 @@ mod cloud;
 mod command_line;
 mod corpus;
 mod faults;
+mod gate;
 mod health;
 mod identity;
 mod kills;

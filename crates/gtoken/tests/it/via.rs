@@ -1,5 +1,6 @@
 //! The two ways to a token: the metadata server's, and Google's APIs over HTTPS.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use gtoken_sandbox::google::{IamRole, Scenario, SeenRequest};
@@ -50,6 +51,28 @@ impl Via {
                 command
             }
         }
+    }
+
+    /// The server that gives the token.
+    pub(crate) fn server(self, cloud: &Cloud) -> SocketAddr {
+        match self {
+            Self::Metadata => cloud.sandbox.metadata_address(),
+            Self::Https => {
+                let url = cloud.sandbox.google_url();
+                url.trim_start_matches("https://").parse().unwrap()
+            }
+        }
+    }
+
+    /// The command of an agent that looks for that server at another address.
+    pub(crate) fn by(self, cloud: &Cloud, server: SocketAddr, args: &[&str]) -> Command {
+        if self == Self::Metadata {
+            return gtoken(server, args);
+        }
+        let account = format!("--service-account={}", cloud.reader);
+        let mut command = self.command(cloud, &["--source=iam-credentials", &account]);
+        cloud.lead_by(&format!("https://{server}"), command.args(args));
+        command
     }
 
     /// The command of an agent that asks once.
