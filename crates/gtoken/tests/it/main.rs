@@ -13,6 +13,7 @@ mod health;
 mod identity;
 mod kills;
 mod looking;
+mod machine_clock;
 mod outages;
 mod refreshing;
 mod refusals;
