@@ -32,6 +32,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return answer_apart(args, now);
     }
     let subcommand = args.get(1).and_then(|word| Subcommand::named(word));
+    // What the other flags are wrong about is for whoever reads the log, too.
+    let is_json = subcommand.is_none() && args.iter().any(|word| word == "--json");
+    let asked = if is_json { Format::Json } else { Format::Text };
     let (log, (code, reason)) = match cli::parse(args) {
         Ok(Command::Help) => return print(cli::HELP),
         Ok(Command::Version) => return print(cli::VERSION),
@@ -43,7 +46,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         Err(error) => {
             let failure = (USAGE, format!("{error}; see gtoken --help"));
-            (Format::Text, failure)
+            (asked, failure)
         }
     };
     let line = Line::new(Level::Error, reason.as_str()).with("exit_code", code);
