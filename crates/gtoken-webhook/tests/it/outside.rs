@@ -128,6 +128,33 @@ fn a_failure_outside_us_degrades_as_configured_and_is_counted() {
 }
 
 #[test]
+fn with_on_unknown_admit_no_pod_waits_for_an_api_server_but_one_that_must_have_credentials() {
+    let webhook = Webhook::start_with(&["--on-unknown=admit"]);
+    for fault in [
+        Fault::GetError,
+        Fault::GetForbidden,
+        Fault::GetSlow(Duration::from_secs(5)),
+        Fault::Away,
+    ] {
+        webhook.kubernetes().play(fault);
+        let mut unseen = review("unseen");
+        let response = webhook.review(&unseen);
+        assert_eq!(response["allowed"], json!(true), "{fault:?}");
+        assert_eq!(response.get("patch"), None, "{fault:?}");
+        let warning = response["warnings"][0].as_str().unwrap();
+        assert!(warning.starts_with("no AWS credentials: "), "{warning}");
+        unseen["request"]["object"]["metadata"]["labels"] = json!({"amazonaws.com/inject": "true"});
+        let answer = webhook.post(&unseen);
+        assert_eq!(answer.status, 503, "{fault:?}");
+        assert_eq!(answer.retry_after.as_deref(), Some("1"));
+        webhook.kubernetes().play(Fault::None);
+    }
+    webhook.assert_counted(
+        r#"gtoken_webhook_reviews_total{outcome="unknown-service-account",answer="allowed"} 4"#,
+    );
+}
+
+#[test]
 fn a_get_that_fails_is_asked_no_more_than_twenty_times_a_second() {
     let webhook = Webhook::start();
     webhook.kubernetes().play(Fault::GetError);
