@@ -139,6 +139,12 @@ impl Webhook {
             let (accounts, listed) = (Arc::clone(&accounts), listed.clone());
             async move { accounts::watch::run(accounts, Doubt::default(), &listed).await }
         });
+        let allowed = self.admin.readiness.awaits("single ServiceAccounts");
+        let accounts = Arc::clone(&self.accounts);
+        supervise(move || {
+            let (accounts, allowed) = (Arc::clone(&accounts), allowed.clone());
+            async move { accounts::permission::run(accounts, &allowed).await }
+        });
         let read = self.admin.readiness.awaits("the API server's version");
         let version = self.version.clone();
         supervise(move || {
