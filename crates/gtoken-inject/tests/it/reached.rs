@@ -34,11 +34,12 @@ fn outcome(decision: &Decision) -> &'static str {
         | Reason::NoServiceAccountName
         | Reason::NotAPodCreation
         | Reason::OptedOut
+        | Reason::UnknownServiceAccount
         | Reason::Windows => reason.label(),
     }
 }
 
-/// All but `not-a-pod-creation`: worlds are about the creation of pods.
+/// All but `not-a-pod-creation` and `unknown-service-account`: worlds are about the creation of pods by what is known.
 const OUTCOMES: [&str; 16] = [
     "injected",
     "all-skipped",

@@ -18,7 +18,7 @@ pub(super) use self::attempt::Given;
 pub use self::error::CredentialsError;
 pub use self::executable::{ExecutableError, printed_subject};
 pub use self::subject::written_subject;
-use super::{MetadataServer, SourceError};
+use super::{ANSWER_WITHIN, MetadataServer, SourceError};
 use crate::config::GoogleSettings;
 use crate::credentials::{Credentials, Kind, MAX_BYTES, Named, read_file};
 use crate::excerpt::shown_path;
@@ -65,6 +65,15 @@ impl GoogleApis {
             now,
         };
         attempt.id_token(credentials.as_ref())
+    }
+
+    /// The longest time for an attempt, which may begin with a program.
+    pub(super) fn patience(&self) -> Duration {
+        if self.settings.may_run_programs {
+            ANSWER_WITHIN + executable::LONGEST
+        } else {
+            ANSWER_WITHIN
+        }
     }
 
     /// Whether there is a file of credentials, or at least a name of one.
