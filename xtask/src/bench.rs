@@ -5,10 +5,16 @@
 
 mod agent;
 mod candidate;
+mod contender;
 mod figures;
 mod herd;
+mod load;
+mod review;
+mod site;
 mod start;
 mod table;
+mod turns;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -27,11 +33,14 @@ pub(crate) struct Arguments {
 enum Command {
     /// The agent: its size, its memory, its wake-ups and its start
     Agent(agent::Arguments),
+    /// The webhook: how many reviews a second of CPU answers, its memory and its slowest answer
+    Webhook(webhook::Arguments),
 }
 
-/// Measures what the arguments name; 1 where it is heavier than it must be.
+/// Measures what the arguments name; 1 where it is heavier or slower than it must be.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Agent(arguments) => agent::run(workspace, arguments),
+        Command::Webhook(arguments) => webhook::run(workspace, arguments),
     }
 }
