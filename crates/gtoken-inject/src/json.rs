@@ -7,6 +7,7 @@ mod fault;
 mod raw;
 mod reader;
 mod scanner;
+mod writer;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +18,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 pub use fault::{Fault, Malformed};
 pub(crate) use raw::Raw;
 pub use reader::read;
+pub(crate) use writer::{quote, quoted};
 
 /// A string that stays in the buffer it was read from unless it holds an escape; `null` reads as empty.
 ///

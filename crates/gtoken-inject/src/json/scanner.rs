@@ -22,6 +22,13 @@ pub(super) struct Written<'a> {
     pub(super) has_escapes: bool,
 }
 
+/// Why a text cannot be passed, where the place tells the rest; small, for it comes back from every step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Depth,
+    Unexpected,
+}
+
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self {
@@ -43,16 +50,20 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next byte that is no white space, which is not passed.
+    #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
         loop {
-            match self.text.as_bytes().get(self.at)? {
+            match self.byte()? {
+                // API servers send no white space, so this is nearly always it.
+                byte if byte > b' ' => return Some(byte),
                 b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                byte => return Some(*byte),
+                byte => return Some(byte),
             }
         }
     }
 
     /// Passes `byte` if it is next.
+    #[inline]
     pub(super) fn take(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
@@ -61,76 +72,44 @@ impl<'a> Scanner<'a> {
 
     /// Passes the bracket that a list or object begins with.
     pub(super) fn enter(&mut self, is_object: bool) -> Result<(), Fault> {
-        if self.depth == MAX_DEPTH {
-            return Err(Fault::Depth);
-        }
-        self.depth += 1;
-        self.around = self.around << 1 | u128::from(is_object);
-        self.at += 1;
-        Ok(())
+        self.go_in(is_object).map_err(|stop| self.fault(stop))
     }
 
     /// Passes the bracket that the innermost list or object ends with, if it is next.
+    #[inline]
     pub(super) fn leave(&mut self) -> bool {
-        let is_end = self.take(if self.is_in_object() { b'}' } else { b']' });
+        let is_end = self.peek() == Some(if self.is_in_object() { b'}' } else { b']' });
         if is_end {
-            self.depth -= 1;
-            self.around >>= 1;
+            self.go_out();
         }
         is_end
     }
 
     /// Passes `true`, `false` or `null`.
     pub(super) fn word(&mut self, word: &str) -> Result<(), Fault> {
-        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.unexpected());
-        }
-        self.at += word.len();
-        Ok(())
+        self.skip_word(word).map_err(|stop| self.fault(stop))
     }
 
     /// Passes a number and gives it as it is written.
     pub(super) fn number(&mut self) -> Result<&'a str, Fault> {
         let start = self.at;
-        self.at += usize::from(self.byte() == Some(b'-'));
-        if self.byte() == Some(b'0') {
-            self.at += 1;
-        } else {
-            self.digits()?;
+        match self.skip_number() {
+            Ok(()) => Ok(self.since(start)),
+            Err(stop) => Err(self.fault(stop)),
         }
-        if self.byte() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.byte() {
-            self.at += 1;
-            self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
-            self.digits()?;
-        }
-        Ok(self.since(start))
     }
 
     /// Passes a string.
     pub(super) fn string(&mut self) -> Result<Written<'a>, Fault> {
-        if !self.take(b'"') {
-            return Err(self.unexpected());
-        }
-        let start = self.at;
-        let mut has_escapes = false;
-        loop {
-            self.at += plain(&self.text.as_bytes()[self.at..]);
-            match self.byte() {
-                Some(b'"') => {
-                    let text = self.since(start);
-                    self.at += 1;
-                    return Ok(Written { text, has_escapes });
-                }
-                Some(b'\\') => {
-                    has_escapes = true;
-                    self.escape()?;
-                }
-                _ => return Err(self.unexpected()),
-            }
+        // White space before the quote is no part of it.
+        self.peek();
+        let start = self.at + 1;
+        match self.skip_string() {
+            Ok(has_escapes) => Ok(Written {
+                text: &self.text[start..self.at - 1],
+                has_escapes,
+            }),
+            Err(stop) => Err(self.fault(stop)),
         }
     }
 
@@ -146,6 +125,22 @@ impl<'a> Scanner<'a> {
 
     /// Passes a whole value, which is well formed then.
     pub(super) fn skip(&mut self) -> Result<(), Fault> {
+        self.skip_value().map_err(|stop| self.fault(stop))
+    }
+
+    /// What is wrong where something else should stand.
+    pub(super) fn unexpected(&self) -> Fault {
+        self.byte().map_or(Fault::End, Fault::Unexpected)
+    }
+
+    fn fault(&self, stop: Stop) -> Fault {
+        match stop {
+            Stop::Depth => Fault::Depth,
+            Stop::Unexpected => self.unexpected(),
+        }
+    }
+
+    fn skip_value(&mut self) -> Result<(), Stop> {
         let depth = self.depth;
         loop {
             if self.skip_to_element()? {
@@ -156,80 +151,160 @@ impl<'a> Scanner<'a> {
                 if self.depth == depth {
                     return Ok(());
                 }
-                if self.take(b',') {
-                    break;
-                }
-                if !self.leave() {
-                    return Err(self.unexpected());
+                let is_in_object = self.is_in_object();
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        break;
+                    }
+                    Some(b'}') if is_in_object => self.go_out(),
+                    Some(b']') if !is_in_object => self.go_out(),
+                    _ => return Err(Stop::Unexpected),
                 }
             }
             if self.is_in_object() {
-                self.key()?;
+                self.skip_key()?;
             }
         }
     }
 
     /// Passes a scalar or an empty list or object; of another, only what stands before its first element: true then.
-    fn skip_to_element(&mut self) -> Result<bool, Fault> {
+    #[inline]
+    fn skip_to_element(&mut self) -> Result<bool, Stop> {
         match self.peek() {
-            Some(b'"') => self.string().map(|_| false),
+            Some(b'"') => self.skip_string().map(|_| false),
             Some(b'{') => {
-                self.enter(true)?;
+                self.go_in(true)?;
                 if self.leave() {
                     return Ok(false);
                 }
-                self.key().map(|_| true)
+                self.skip_key().map(|()| true)
             }
             Some(b'[') => {
-                self.enter(false)?;
+                self.go_in(false)?;
                 Ok(!self.leave())
             }
-            Some(b't') => self.word("true").map(|()| false),
-            Some(b'f') => self.word("false").map(|()| false),
-            Some(b'n') => self.word("null").map(|()| false),
-            _ => self.number().map(|_| false),
+            Some(b't') => self.skip_word("true").map(|()| false),
+            Some(b'f') => self.skip_word("false").map(|()| false),
+            Some(b'n') => self.skip_word("null").map(|()| false),
+            _ => self.skip_number().map(|()| false),
         }
     }
 
-    /// What is wrong where something else should stand.
-    pub(super) fn unexpected(&self) -> Fault {
-        self.byte().map_or(Fault::End, Fault::Unexpected)
+    #[inline]
+    fn go_in(&mut self, is_object: bool) -> Result<(), Stop> {
+        if self.depth == MAX_DEPTH {
+            return Err(Stop::Depth);
+        }
+        self.depth += 1;
+        self.around = self.around << 1 | u128::from(is_object);
+        self.at += 1;
+        Ok(())
     }
 
-    fn is_in_object(&self) -> bool {
-        self.around & 1 == 1
+    #[inline]
+    fn go_out(&mut self) {
+        self.depth -= 1;
+        self.around >>= 1;
+        self.at += 1;
     }
 
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+    #[inline]
+    fn skip_key(&mut self) -> Result<(), Stop> {
+        self.skip_string()?;
+        if self.take(b':') {
+            Ok(())
+        } else {
+            Err(Stop::Unexpected)
+        }
     }
 
-    fn digits(&mut self) -> Result<(), Fault> {
+    /// Passes a string and says whether it holds escapes.
+    #[inline]
+    fn skip_string(&mut self) -> Result<bool, Stop> {
+        if !self.take(b'"') {
+            return Err(Stop::Unexpected);
+        }
+        let mut has_escapes = false;
+        loop {
+            self.at += plain(&self.text.as_bytes()[self.at..]);
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(has_escapes);
+                }
+                Some(b'\\') => {
+                    has_escapes = true;
+                    self.skip_escape()?;
+                }
+                _ => return Err(Stop::Unexpected),
+            }
+        }
+    }
+
+    /// Passes a backslash and what belongs to it.
+    fn skip_escape(&mut self) -> Result<(), Stop> {
+        self.at += 1;
+        let digits = match self.byte() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 0,
+            Some(b'u') => 4,
+            _ => return Err(Stop::Unexpected),
+        };
+        self.at += 1;
+        for _ in 0..digits {
+            if !self.byte().is_some_and(|byte| byte.is_ascii_hexdigit()) {
+                return Err(Stop::Unexpected);
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn skip_word(&mut self, word: &str) -> Result<(), Stop> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(Stop::Unexpected);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn skip_number(&mut self) -> Result<(), Stop> {
+        self.at += usize::from(self.byte() == Some(b'-'));
+        if self.byte() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.skip_digits()?;
+        }
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.skip_digits()?;
+        }
+        if let Some(b'e' | b'E') = self.byte() {
+            self.at += 1;
+            self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
+            self.skip_digits()?;
+        }
+        Ok(())
+    }
+
+    fn skip_digits(&mut self) -> Result<(), Stop> {
         let digits = self.text.as_bytes()[self.at..].iter();
         let digits = digits.take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 {
-            return Err(self.unexpected());
+            return Err(Stop::Unexpected);
         }
         self.at += digits;
         Ok(())
     }
 
-    /// Passes a backslash and what belongs to it.
-    fn escape(&mut self) -> Result<(), Fault> {
-        self.at += 1;
-        let digits = match self.byte() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 0,
-            Some(b'u') => 4,
-            _ => return Err(self.unexpected()),
-        };
-        self.at += 1;
-        for _ in 0..digits {
-            if !self.byte().is_some_and(|byte| byte.is_ascii_hexdigit()) {
-                return Err(self.unexpected());
-            }
-            self.at += 1;
-        }
-        Ok(())
+    #[inline]
+    fn is_in_object(&self) -> bool {
+        self.around & 1 == 1
+    }
+
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
     }
 }
 
@@ -237,29 +312,36 @@ const ONES: u64 = u64::MAX / 255;
 const HIGHS: u64 = ONES << 7;
 
 /// How many bytes come before the first quote, backslash or control character, looked for eight at a time.
-fn plain(bytes: &[u8]) -> usize {
-    let mut plain = 0;
-    while let Some(word) = bytes[plain..].first_chunk() {
+///
+/// It is called for each string: on its own it has registers for all its constants.
+#[inline(never)]
+pub(super) fn plain(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks();
+    for (index, word) in words.iter().enumerate() {
         let found = ends(u64::from_le_bytes(*word));
         if found != 0 {
-            return plain + (found.trailing_zeros() / 8) as usize;
+            return index * 8 + (found.trailing_zeros() / 8) as usize;
         }
-        plain += 8;
     }
-    let rest = bytes[plain..].iter();
-    plain
-        + rest
-            .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f))
-            .count()
+    words.len() * 8 + plain_rest(rest)
+}
+
+/// The same for the last bytes of a text.
+#[cold]
+fn plain_rest(bytes: &[u8]) -> usize {
+    let is_plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    bytes.iter().take_while(is_plain).count()
 }
 
 /// Marks the bytes of a word that end plain text. The lowest mark is right; those above it may be too many, for a
 /// subtraction borrows from the byte above (<https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>).
+#[inline]
 fn ends(word: u64) -> u64 {
     let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+    // One bit away from a quote is a space, the first byte after the control characters, and those stay below it.
+    let quote_or_control = below(word ^ (ONES * u64::from(b'"' ^ b' ')), b' ' + 1);
     let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-    (quote | backslash | below(word, 0x20)) & HIGHS
+    (quote_or_control | backslash) & HIGHS
 }
 
 #[cfg(test)]
