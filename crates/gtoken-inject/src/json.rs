@@ -1,7 +1,7 @@
 //! Reading JSON as Go reads it, without copying: `null` is the zero value, and unknown fields are passed over.
 //!
-//! What a review says and nobody reads, `managedFields` before all, is most of it; [`read`] looks at that eight bytes at a
-//! time, and otherwise agrees with `serde_json` (`fuzz/promises/codec.rs`).
+//! What a review says and nobody reads, `managedFields` before all, is most of it; [`read`] finds the ends of all strings at
+//! once, and otherwise agrees with `serde_json` (`fuzz/promises/codec.rs`).
 
 mod fault;
 mod raw;

@@ -6,9 +6,10 @@ use super::Fault;
 pub(super) const MAX_DEPTH: u32 = 127;
 
 /// A place in a JSON text.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
+    ends: Ends,
     at: usize,
     /// One bit for each list or object around this place, the innermost last: whether it is an object.
     around: u128,
@@ -33,6 +34,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
+            ends: Ends::of(text.as_bytes()),
             at: 0,
             around: 0,
             depth: 0,
@@ -227,7 +229,7 @@ impl<'a> Scanner<'a> {
         }
         let mut has_escapes = false;
         loop {
-            self.at += plain(&self.text.as_bytes()[self.at..]);
+            self.at = self.ends.next(self.at).unwrap_or(self.text.len());
             match self.byte() {
                 Some(b'"') => {
                     self.at += 1;
@@ -308,40 +310,45 @@ impl<'a> Scanner<'a> {
     }
 }
 
-const ONES: u64 = u64::MAX / 255;
-const HIGHS: u64 = ONES << 7;
-
-/// How many bytes come before the first quote, backslash or control character, looked for eight at a time.
+/// A bit for each byte that ends plain text in a string: quotes, backslashes and control characters.
 ///
-/// It is called for each string: on its own it has registers for all its constants.
-#[inline(never)]
-pub(super) fn plain(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks();
-    for (index, word) in words.iter().enumerate() {
-        let found = ends(u64::from_le_bytes(*word));
-        if found != 0 {
-            return index * 8 + (found.trailing_zeros() / 8) as usize;
-        }
+/// Most of a review is strings, and most of them are short: looked for one after the other, their ends would cost a
+/// misprediction each.
+#[derive(Debug)]
+struct Ends(Vec<u64>);
+
+impl Ends {
+    fn of(bytes: &[u8]) -> Self {
+        let (whole, rest) = bytes.as_chunks();
+        let mut ends = Vec::with_capacity(whole.len() + 1);
+        ends.extend(whole.iter().map(ends_among));
+        let mut last = [b' '; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        ends.push(ends_among(&last));
+        Self(ends)
     }
-    words.len() * 8 + plain_rest(rest)
+
+    /// The first one from there on; none where all that comes is plain.
+    #[inline]
+    fn next(&self, from: usize) -> Option<usize> {
+        let mut index = from / 64;
+        let mut word = self.0.get(index)? & (u64::MAX << (from % 64));
+        while word == 0 {
+            index += 1;
+            word = *self.0.get(index)?;
+        }
+        Some(index * 64 + word.trailing_zeros() as usize)
+    }
 }
 
-/// The same for the last bytes of a text.
-#[cold]
-fn plain_rest(bytes: &[u8]) -> usize {
-    let is_plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    bytes.iter().take_while(is_plain).count()
-}
-
-/// Marks the bytes of a word that end plain text. The lowest mark is right; those above it may be too many, for a
-/// subtraction borrows from the byte above (<https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>).
-#[inline]
-fn ends(word: u64) -> u64 {
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    // One bit away from a quote is a space, the first byte after the control characters, and those stay below it.
-    let quote_or_control = below(word ^ (ONES * u64::from(b'"' ^ b' ')), b' ' + 1);
-    let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-    (quote_or_control | backslash) & HIGHS
+fn ends_among(bytes: &[u8; 64]) -> u64 {
+    /// Moves the lowest bits of eight bytes to the highest byte, the first one's lowest.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let ends = bytes.map(|byte| u8::from(byte == b'"' || byte == b'\\' || byte < b' '));
+    let (words, _) = ends.as_chunks();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    let octets = words.map(|word| word.wrapping_mul(GATHER) >> 56);
+    octets.rev().fold(0, |all, octet| all << 8 | octet)
 }
 
 #[cfg(test)]
@@ -349,14 +356,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_text_ends_at_what_means_something() {
+    fn a_string_ends_at_what_means_something() {
         for end in 0..=u8::MAX {
-            let ends = matches!(end, b'"' | b'\\' | 0..=0x1f);
-            for before in 0..20 {
+            let is_end = matches!(end, b'"' | b'\\' | 0..=0x1f);
+            for before in [0, 1, 7, 8, 62, 63, 64, 65, 127, 128, 200] {
                 let mut bytes = vec![b'x'; before];
-                bytes.extend([end, 0x7f, 0xff, b'!', b'[', b' ', b'#', b']', 0x80]);
-                let all = bytes.len();
-                assert_eq!(plain(&bytes), if ends { before } else { all }, "{end}");
+                bytes.push(end);
+                bytes.extend([0x7f, 0xff, b'!', b'[', b' ', b'#', b']', 0x80]);
+                let ends = Ends::of(&bytes);
+                for from in 0..=bytes.len() {
+                    let next = (is_end && from <= before).then_some(before);
+                    assert_eq!(ends.next(from), next, "{end} after {before}, from {from}");
+                }
             }
         }
     }
