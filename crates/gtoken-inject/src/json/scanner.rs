@@ -5,11 +5,17 @@ use super::Fault;
 /// How deep lists and objects may stand in each other. What API servers send of pods is less than a quarter of that.
 pub(super) const MAX_DEPTH: u32 = 127;
 
-/// A place in a JSON text.
+/// A JSON text, read up to some place.
 #[derive(Debug)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
     ends: Ends,
+    here: Place,
+}
+
+/// A place in a JSON text.
+#[derive(Clone, Copy, Debug)]
+struct Place {
     at: usize,
     /// One bit for each list or object around this place, the innermost last: whether it is an object.
     around: u128,
@@ -30,89 +36,84 @@ enum Stop {
     Unexpected,
 }
 
+/// Where what begins at some byte has been passed, or where it breaks off.
+type Passed = Result<usize, usize>;
+
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
             ends: Ends::of(text.as_bytes()),
-            at: 0,
-            around: 0,
-            depth: 0,
+            here: Place {
+                at: 0,
+                around: 0,
+                depth: 0,
+            },
         }
     }
 
     /// How many bytes lie behind.
     pub(super) fn at(&self) -> usize {
-        self.at
+        self.here.at
     }
 
     /// What was passed since then.
     pub(super) fn since(&self, start: usize) -> &'a str {
-        &self.text[start..self.at]
+        &self.text[start..self.here.at]
     }
 
     /// The next byte that is no white space, which is not passed.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.byte()? {
-                // API servers send no white space, so this is nearly always it.
-                byte if byte > b' ' => return Some(byte),
-                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                byte => return Some(byte),
-            }
-        }
+        self.here.peek(self.text.as_bytes())
     }
 
     /// Passes `byte` if it is next.
     #[inline]
     pub(super) fn take(&mut self, byte: u8) -> bool {
-        let is_next = self.peek() == Some(byte);
-        self.at += usize::from(is_next);
-        is_next
+        self.here.take(self.text.as_bytes(), byte)
     }
 
     /// Passes the bracket that a list or object begins with.
+    #[inline]
     pub(super) fn enter(&mut self, is_object: bool) -> Result<(), Fault> {
-        self.go_in(is_object).map_err(|stop| self.fault(stop))
+        self.here.enter(is_object).map_err(|stop| self.fault(stop))
     }
 
     /// Passes the bracket that the innermost list or object ends with, if it is next.
     #[inline]
     pub(super) fn leave(&mut self) -> bool {
-        let is_end = self.peek() == Some(if self.is_in_object() { b'}' } else { b']' });
+        let end = self.here.end();
+        let is_end = self.peek() == Some(end);
         if is_end {
-            self.go_out();
+            self.here.leave();
         }
         is_end
     }
 
     /// Passes `true`, `false` or `null`.
-    pub(super) fn word(&mut self, word: &str) -> Result<(), Fault> {
-        self.skip_word(word).map_err(|stop| self.fault(stop))
+    pub(super) fn word(&mut self, text: &str) -> Result<(), Fault> {
+        self.pass(word(self.text.as_bytes(), self.here.at, text))
     }
 
     /// Passes a number and gives it as it is written.
     pub(super) fn number(&mut self) -> Result<&'a str, Fault> {
-        let start = self.at;
-        match self.skip_number() {
-            Ok(()) => Ok(self.since(start)),
-            Err(stop) => Err(self.fault(stop)),
-        }
+        let start = self.here.at;
+        self.pass(number(self.text.as_bytes(), start))?;
+        Ok(self.since(start))
     }
 
     /// Passes a string.
     pub(super) fn string(&mut self) -> Result<Written<'a>, Fault> {
-        // White space before the quote is no part of it.
-        self.peek();
-        let start = self.at + 1;
-        match self.skip_string() {
-            Ok(has_escapes) => Ok(Written {
-                text: &self.text[start..self.at - 1],
-                has_escapes,
-            }),
-            Err(stop) => Err(self.fault(stop)),
+        if !self.take(b'"') {
+            return Err(self.unexpected());
         }
+        let start = self.here.at;
+        let mut has_escapes = false;
+        let passed = string(self.text.as_bytes(), &self.ends, start, &mut has_escapes);
+        self.pass(passed)?;
+        let text = &self.text[start..self.here.at - 1];
+        Ok(Written { text, has_escapes })
     }
 
     /// Passes a member's key and colon.
@@ -127,12 +128,17 @@ impl<'a> Scanner<'a> {
 
     /// Passes a whole value, which is well formed then.
     pub(super) fn skip(&mut self) -> Result<(), Fault> {
-        self.skip_value().map_err(|stop| self.fault(stop))
+        // What nobody else sees may stay in registers.
+        let mut here = self.here;
+        let skipped = skip(self.text.as_bytes(), &self.ends, &mut here);
+        self.here = here;
+        skipped.map_err(|stop| self.fault(stop))
     }
 
     /// What is wrong where something else should stand.
     pub(super) fn unexpected(&self) -> Fault {
-        self.byte().map_or(Fault::End, Fault::Unexpected)
+        let byte = self.text.as_bytes().get(self.here.at);
+        byte.map_or(Fault::End, |byte| Fault::Unexpected(*byte))
     }
 
     fn fault(&self, stop: Stop) -> Fault {
@@ -142,59 +148,34 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn skip_value(&mut self) -> Result<(), Stop> {
-        let depth = self.depth;
+    #[inline]
+    fn pass(&mut self, passed: Passed) -> Result<(), Fault> {
+        self.here.go(passed).map_err(|stop| self.fault(stop))
+    }
+}
+
+impl Place {
+    #[inline]
+    fn peek(&mut self, text: &[u8]) -> Option<u8> {
         loop {
-            if self.skip_to_element()? {
-                continue;
-            }
-            // A value is passed: on to the next one, through all that ends with it.
-            loop {
-                if self.depth == depth {
-                    return Ok(());
-                }
-                let is_in_object = self.is_in_object();
-                match self.peek() {
-                    Some(b',') => {
-                        self.at += 1;
-                        break;
-                    }
-                    Some(b'}') if is_in_object => self.go_out(),
-                    Some(b']') if !is_in_object => self.go_out(),
-                    _ => return Err(Stop::Unexpected),
-                }
-            }
-            if self.is_in_object() {
-                self.skip_key()?;
+            match *text.get(self.at)? {
+                // API servers send no white space, so this is nearly always it.
+                byte if byte > b' ' => return Some(byte),
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return Some(byte),
             }
         }
     }
 
-    /// Passes a scalar or an empty list or object; of another, only what stands before its first element: true then.
     #[inline]
-    fn skip_to_element(&mut self) -> Result<bool, Stop> {
-        match self.peek() {
-            Some(b'"') => self.skip_string().map(|_| false),
-            Some(b'{') => {
-                self.go_in(true)?;
-                if self.leave() {
-                    return Ok(false);
-                }
-                self.skip_key().map(|()| true)
-            }
-            Some(b'[') => {
-                self.go_in(false)?;
-                Ok(!self.leave())
-            }
-            Some(b't') => self.skip_word("true").map(|()| false),
-            Some(b'f') => self.skip_word("false").map(|()| false),
-            Some(b'n') => self.skip_word("null").map(|()| false),
-            _ => self.skip_number().map(|()| false),
-        }
+    fn take(&mut self, text: &[u8], byte: u8) -> bool {
+        let is_next = self.peek(text) == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
     }
 
     #[inline]
-    fn go_in(&mut self, is_object: bool) -> Result<(), Stop> {
+    fn enter(&mut self, is_object: bool) -> Result<(), Stop> {
         if self.depth == MAX_DEPTH {
             return Err(Stop::Depth);
         }
@@ -205,109 +186,156 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn go_out(&mut self) {
+    fn leave(&mut self) {
         self.depth -= 1;
         self.around >>= 1;
         self.at += 1;
     }
 
     #[inline]
-    fn skip_key(&mut self) -> Result<(), Stop> {
-        self.skip_string()?;
-        if self.take(b':') {
-            Ok(())
-        } else {
-            Err(Stop::Unexpected)
-        }
-    }
-
-    /// Passes a string and says whether it holds escapes.
-    #[inline]
-    fn skip_string(&mut self) -> Result<bool, Stop> {
-        if !self.take(b'"') {
-            return Err(Stop::Unexpected);
-        }
-        let mut has_escapes = false;
-        loop {
-            self.at = self.ends.next(self.at).unwrap_or(self.text.len());
-            match self.byte() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(has_escapes);
-                }
-                Some(b'\\') => {
-                    has_escapes = true;
-                    self.skip_escape()?;
-                }
-                _ => return Err(Stop::Unexpected),
-            }
-        }
-    }
-
-    /// Passes a backslash and what belongs to it.
-    fn skip_escape(&mut self) -> Result<(), Stop> {
-        self.at += 1;
-        let digits = match self.byte() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 0,
-            Some(b'u') => 4,
-            _ => return Err(Stop::Unexpected),
-        };
-        self.at += 1;
-        for _ in 0..digits {
-            if !self.byte().is_some_and(|byte| byte.is_ascii_hexdigit()) {
-                return Err(Stop::Unexpected);
-            }
-            self.at += 1;
-        }
-        Ok(())
-    }
-
-    fn skip_word(&mut self, word: &str) -> Result<(), Stop> {
-        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(Stop::Unexpected);
-        }
-        self.at += word.len();
-        Ok(())
-    }
-
-    fn skip_number(&mut self) -> Result<(), Stop> {
-        self.at += usize::from(self.byte() == Some(b'-'));
-        if self.byte() == Some(b'0') {
-            self.at += 1;
-        } else {
-            self.skip_digits()?;
-        }
-        if self.byte() == Some(b'.') {
-            self.at += 1;
-            self.skip_digits()?;
-        }
-        if let Some(b'e' | b'E') = self.byte() {
-            self.at += 1;
-            self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
-            self.skip_digits()?;
-        }
-        Ok(())
-    }
-
-    fn skip_digits(&mut self) -> Result<(), Stop> {
-        let digits = self.text.as_bytes()[self.at..].iter();
-        let digits = digits.take_while(|byte| byte.is_ascii_digit()).count();
-        if digits == 0 {
-            return Err(Stop::Unexpected);
-        }
-        self.at += digits;
-        Ok(())
-    }
-
-    #[inline]
-    fn is_in_object(&self) -> bool {
+    fn is_in_object(self) -> bool {
         self.around & 1 == 1
     }
 
+    /// What the innermost list or object ends with.
     #[inline]
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+    fn end(self) -> u8 {
+        if self.is_in_object() { b'}' } else { b']' }
     }
+
+    #[inline]
+    fn go(&mut self, passed: Passed) -> Result<(), Stop> {
+        match passed {
+            Ok(at) => {
+                self.at = at;
+                Ok(())
+            }
+            Err(at) => {
+                self.at = at;
+                Err(Stop::Unexpected)
+            }
+        }
+    }
+}
+
+/// Passes a whole value.
+#[inline]
+fn skip(text: &[u8], ends: &Ends, here: &mut Place) -> Result<(), Stop> {
+    let depth = here.depth;
+    let mut is_key = false;
+    loop {
+        match here.peek(text) {
+            Some(b'"') => {
+                here.go(string(text, ends, here.at + 1, &mut false))?;
+                if is_key {
+                    if !here.take(text, b':') {
+                        return Err(Stop::Unexpected);
+                    }
+                    is_key = false;
+                    continue;
+                }
+            }
+            _ if is_key => return Err(Stop::Unexpected),
+            Some(open @ (b'{' | b'[')) => {
+                here.enter(open == b'{')?;
+                if here.peek(text) != Some(here.end()) {
+                    is_key = open == b'{';
+                    continue;
+                }
+                here.leave();
+            }
+            Some(b't') => here.go(word(text, here.at, "true"))?,
+            Some(b'f') => here.go(word(text, here.at, "false"))?,
+            Some(b'n') => here.go(word(text, here.at, "null"))?,
+            _ => here.go(number(text, here.at))?,
+        }
+        // A value is passed: on to the next one, through all that ends with it.
+        loop {
+            if here.depth == depth {
+                return Ok(());
+            }
+            match here.peek(text) {
+                Some(b',') => break,
+                Some(end) if end == here.end() => here.leave(),
+                _ => return Err(Stop::Unexpected),
+            }
+        }
+        here.at += 1;
+        is_key = here.is_in_object();
+    }
+}
+
+/// Passes a string from behind its first quote on.
+#[inline]
+fn string(text: &[u8], ends: &Ends, mut at: usize, has_escapes: &mut bool) -> Passed {
+    loop {
+        at = ends.next(at).unwrap_or(text.len());
+        match text.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => {
+                *has_escapes = true;
+                at = escape(text, at)?;
+            }
+            _ => return Err(at),
+        }
+    }
+}
+
+/// Passes a backslash and what belongs to it.
+#[inline(never)]
+fn escape(text: &[u8], at: usize) -> Passed {
+    let mut at = at + 1;
+    let digits = match text.get(at) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 0,
+        Some(b'u') => 4,
+        _ => return Err(at),
+    };
+    at += 1;
+    for _ in 0..digits {
+        if !text.get(at).is_some_and(u8::is_ascii_hexdigit) {
+            return Err(at);
+        }
+        at += 1;
+    }
+    Ok(at)
+}
+
+#[inline(never)]
+fn word(text: &[u8], at: usize, word: &str) -> Passed {
+    if text[at..].starts_with(word.as_bytes()) {
+        Ok(at + word.len())
+    } else {
+        Err(at)
+    }
+}
+
+#[inline(never)]
+fn number(text: &[u8], mut at: usize) -> Passed {
+    at += usize::from(text.get(at) == Some(&b'-'));
+    if text.get(at) == Some(&b'0') {
+        at += 1;
+    } else {
+        at = digits(text, at)?;
+    }
+    if text.get(at) == Some(&b'.') {
+        at = digits(text, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        at += 1;
+        at += usize::from(matches!(text.get(at), Some(b'+' | b'-')));
+        at = digits(text, at)?;
+    }
+    Ok(at)
+}
+
+/// Passes at least one digit.
+#[inline]
+fn digits(text: &[u8], start: usize) -> Passed {
+    let mut at = start;
+    while text.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    if at > start { Ok(at) } else { Err(start) }
 }
 
 /// A bit for each byte that ends plain text in a string: quotes, backslashes and control characters.
