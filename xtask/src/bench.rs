@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: how light the programs are, and how fast, measured beside others in the same run.
 //!
-//! Machines differ and drift, so everything is measured in turns, and a time is judged by nobody: sizes, counts and
-//! memory are the same wherever they are taken, and those that are too large fail the run.
+//! Machines differ and drift, so everything is measured in turns, and a time is judged by nobody. Sizes, counts and memory
+//! are the same wherever they are taken, and so nearly is what one program costs as a share of another: those that are
+//! not what they must be fail the run.
 
 mod agent;
 mod candidate;
