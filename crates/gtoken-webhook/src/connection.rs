@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn the_head_and_the_body_of_an_answer_are_written_together() {
         let (_client, server) = duplex(1);
-        let stream = Heard::new(Fair::new(server), Arc::new(Activity::new()));
+        let stream = Heard::new(server, Arc::new(Activity::new()));
         assert!(stream.is_write_vectored());
     }
 
