@@ -14,9 +14,24 @@ pub(crate) struct Programs(BTreeMap<String, PathBuf>);
 
 /// Builds the programs of these packages, each called as its package, with cargo's own progress shown.
 pub(crate) fn build(workspace: &Workspace, packages: &[&str]) -> anyhow::Result<Programs> {
+    let chosen = packages.iter().flat_map(|package| ["--package", package]);
+    build_as(workspace, packages, &chosen.collect::<Vec<_>>())
+}
+
+/// Builds an example of a package, for this machine and with cargo's own progress shown.
+pub(crate) fn build_example(
+    workspace: &Workspace,
+    package: &str,
+    example: &str,
+) -> anyhow::Result<Programs> {
+    let chosen = ["--package", package, "--example", example];
+    build_as(workspace, &[example], &chosen)
+}
+
+fn build_as(workspace: &Workspace, names: &[&str], chosen: &[&str]) -> anyhow::Result<Programs> {
     eprintln!(
         "Building {}; the first time this takes minutes.",
-        packages.join(", ")
+        names.join(", ")
     );
     let mut cargo = workspace.cargo();
     cargo.args([
@@ -24,7 +39,7 @@ pub(crate) fn build(workspace: &Workspace, packages: &[&str]) -> anyhow::Result<
         "--locked",
         "--message-format=json-render-diagnostics",
     ]);
-    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    cargo.args(chosen);
     let built = process::captured_output(&mut cargo)?;
     if !built.status.success() {
         bail!("the build failed; cargo says above why");

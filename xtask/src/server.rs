@@ -16,22 +16,22 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A running server; dropping it ends it.
 pub(crate) struct Server {
     group: Group,
-    name: &'static str,
+    name: String,
     log: PathBuf,
 }
 
 impl Server {
     /// Starts it, with standard output and error in `FOLDER/NAME.log`.
-    pub(crate) fn start(
-        name: &'static str,
-        command: &mut Command,
-        folder: &Path,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn start(name: &str, command: &mut Command, folder: &Path) -> anyhow::Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let file =
             File::create(&log).with_context(|| format!("could not write {}", log.display()))?;
         let group = Group::spawn(command.stdout(file.try_clone()?).stderr(file))?;
-        Ok(Self { group, name, log })
+        Ok(Self {
+            group,
+            name: name.to_owned(),
+            log,
+        })
     }
 
     /// Waits until its output makes sense to `read`.
@@ -45,8 +45,7 @@ impl Server {
             if let Some(value) = read(&said) {
                 return Ok(value);
             }
-            let ended = self.group.child().try_wait()?;
-            if ended.is_some() || Instant::now() > deadline {
+            if self.has_ended()? || Instant::now() > deadline {
                 bail!("{} did not start; it said:\n{said}", self.name);
             }
             if process::interrupted() {
@@ -54,6 +53,16 @@ impl Server {
             }
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> anyhow::Result<bool> {
+        Ok(self.group.child().try_wait()?.is_some())
+    }
+
+    /// Its process.
+    pub(crate) fn process(&mut self) -> u32 {
+        self.group.child().id()
     }
 
     /// Where all that it says is written.

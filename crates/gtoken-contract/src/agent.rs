@@ -135,29 +135,24 @@ impl AgentFlags {
     ///
     /// Mode, audience and source are always named, so that a pod tells on its own what its agent does.
     pub fn to_args(&self) -> Vec<String> {
-        let mut args = vec![format!(
-            "--{}={}",
-            flag::REFRESH,
-            self.mode == Mode::Refresh
-        )];
-        let mut push =
-            |name: &str, value: &dyn fmt::Display| args.push(format!("--{name}={value}"));
+        let mut args = Vec::with_capacity(8);
+        let mut push = |name: &str, value: &str| args.push(["--", name, "=", value].concat());
+        let refreshes = self.mode == Mode::Refresh;
+        push(flag::REFRESH, if refreshes { "true" } else { "false" });
         if let Some(file) = &self.file {
             push(flag::FILE, file);
         }
-        push(flag::AUDIENCE, &self.audience);
-        push(flag::SOURCE, &self.source);
+        push(flag::AUDIENCE, self.audience.as_str());
+        push(flag::SOURCE, self.source.as_str());
         if let Some(account) = &self.service_account {
-            push(flag::SERVICE_ACCOUNT, account);
+            push(flag::SERVICE_ACCOUNT, account.as_str());
         }
         if let Some(identity) = &self.expect_identity {
-            push(flag::EXPECT_IDENTITY, identity);
+            push(flag::EXPECT_IDENTITY, identity.as_str());
         }
         if self.timeout != Some(DEFAULT_TIMEOUT) {
-            push(
-                flag::TIMEOUT,
-                &duration::format(self.timeout.unwrap_or_default()),
-            );
+            let timeout = duration::format(self.timeout.unwrap_or_default());
+            push(flag::TIMEOUT, &timeout);
         }
         args
     }

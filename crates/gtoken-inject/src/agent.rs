@@ -1,10 +1,10 @@
 //! The containers that run the agent.
 
 use gtoken_contract::{AGENT_COMMAND, AgentFlags, Mode, Source};
-use serde_json::{Value, json};
 
 use crate::annotation::{GENERATE_CONTAINER, UPDATE_CONTAINER};
 use crate::binding::Binding;
+use crate::json::quoted;
 use crate::options::Layers;
 use crate::settings::{AgentResources, Settings};
 use crate::variables::escape;
@@ -28,9 +28,9 @@ impl<'a> Agent<'a> {
             ..defaults
         };
         let args = |flags: &AgentFlags| {
-            let args = flags.to_args();
-            let all = args.iter().chain(&settings.agent_flags);
-            all.map(|arg| escape(arg)).collect()
+            let args = flags.to_args().into_iter();
+            let all = args.chain(settings.agent_flags.iter().cloned());
+            all.map(escape).collect()
         };
         Self {
             settings,
@@ -44,14 +44,19 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// The container that no application starts before.
-    pub(crate) fn gate(&self, has_budget: bool) -> Value {
-        self.container(GENERATE_CONTAINER, has_budget)
+    /// The container that no application starts before, in JSON.
+    pub(crate) fn gate(&self, has_budget: bool) -> String {
+        self.container(GENERATE_CONTAINER, has_budget, "")
     }
 
-    /// The container that keeps the token fresh.
-    pub(crate) fn refresher(&self, has_budget: bool) -> Value {
-        self.container(UPDATE_CONTAINER, has_budget)
+    /// The container that keeps the token fresh, in JSON; one that starts before the applications restarts by itself.
+    pub(crate) fn refresher(&self, has_budget: bool, is_native: bool) -> String {
+        let policy = if is_native {
+            r#","restartPolicy":"Always""#
+        } else {
+            ""
+        };
+        self.container(UPDATE_CONTAINER, has_budget, policy)
     }
 
     /// The image, then the arguments, of the container of this name.
@@ -67,39 +72,61 @@ impl<'a> Agent<'a> {
             .map(String::as_str)
     }
 
-    /// A container that satisfies Pod Security `restricted` on its own.
+    /// A container that satisfies Pod Security `restricted` on its own, with more members at its end.
     ///
     /// Where the pod has a budget as a whole, what containers ask for must not go beyond it.
-    fn container(&self, name: &str, has_budget: bool) -> Value {
+    fn container(&self, name: &str, has_budget: bool, more: &str) -> String {
         let settings = self.settings;
-        let args: Vec<_> = self.image_and_args(name).skip(1).collect();
-        let mut container = json!({
-            "name": name,
-            "image": settings.image,
-            "imagePullPolicy": settings.pull_policy.to_string(),
-            "command": [AGENT_COMMAND],
-            "args": args,
-            "securityContext": {
-                "allowPrivilegeEscalation": false,
-                "capabilities": {"drop": ["ALL"]},
-                "readOnlyRootFilesystem": true,
-                "runAsNonRoot": true,
-                "runAsUser": settings.run_as_user,
-                "runAsGroup": settings.run_as_user,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "volumeMounts": [{"name": settings.volume_name, "mountPath": settings.volume_path}],
-        });
-        if !has_budget {
-            container["resources"] = resources(&settings.resources);
-        }
-        container
+        let args: Vec<_> = self.image_and_args(name).skip(1).map(quoted).collect();
+        let user = settings.run_as_user.to_string();
+        let resources = if has_budget {
+            String::new()
+        } else {
+            resources(&settings.resources)
+        };
+        [
+            r#"{"name":"#,
+            &quoted(name),
+            r#","image":"#,
+            &quoted(&settings.image),
+            r#","imagePullPolicy":"#,
+            &quoted(&settings.pull_policy.to_string()),
+            r#","command":["#,
+            &quoted(AGENT_COMMAND),
+            r#"],"args":["#,
+            &args.join(","),
+            r#"],"securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]},"#,
+            r#""readOnlyRootFilesystem":true,"runAsNonRoot":true,"runAsUser":"#,
+            &user,
+            r#","runAsGroup":"#,
+            &user,
+            r#","seccompProfile":{"type":"RuntimeDefault"}},"volumeMounts":[{"name":"#,
+            &quoted(&settings.volume_name),
+            r#","mountPath":"#,
+            &quoted(&settings.volume_path),
+            "}]",
+            &resources,
+            more,
+            "}",
+        ]
+        .concat()
     }
 }
 
-fn resources(resources: &AgentResources) -> Value {
-    json!({
-        "requests": {"cpu": resources.cpu_request, "memory": resources.memory_request},
-        "limits": {"cpu": resources.cpu_limit, "memory": resources.memory_limit},
-    })
+/// What the container asks for, as a member that follows another.
+fn resources(resources: &AgentResources) -> String {
+    let of = |cpu: &str, memory: &str| {
+        let (cpu, memory) = (quoted(cpu), quoted(memory));
+        [r#"{"cpu":"#, &cpu, r#","memory":"#, &memory, "}"].concat()
+    };
+    let requests = of(&resources.cpu_request, &resources.memory_request);
+    let limits = of(&resources.cpu_limit, &resources.memory_limit);
+    [
+        r#","resources":{"requests":"#,
+        &requests,
+        r#","limits":"#,
+        &limits,
+        "}",
+    ]
+    .concat()
 }

@@ -74,6 +74,9 @@ fn is_agent(container: &Container<'_>, name: &str, is_init: bool, settings: &Set
 fn is_covered(container: &Container<'_>, read_only: &[&str], settings: &Settings) -> bool {
     let ours = parts(&settings.volume_path);
     container.mounts().any(|mount| {
+        if lie_apart(&mount.mount_path, &ours) {
+            return false;
+        }
         let theirs = parts(&mount.mount_path);
         if theirs == ours {
             return *mount.name != settings.volume_name || !mount.is_whole();
@@ -83,6 +86,13 @@ fn is_covered(container: &Container<'_>, read_only: &[&str], settings: &Settings
         let is_above = ours.starts_with(&theirs);
         is_below || is_above && (mount.read_only || read_only.contains(&&*mount.name))
     })
+}
+
+/// Whether neither path is around the other, as far as that is seen without copying; a dot may mean anything.
+fn lie_apart(path: &str, ours: &[&str]) -> bool {
+    let theirs = path.split('/').filter(|part| !part.is_empty());
+    !theirs.clone().any(|part| part.starts_with('.'))
+        && theirs.zip(ours).any(|(theirs, ours)| theirs != *ours)
 }
 
 /// A path by its parts, as the kernel reads it.
@@ -110,5 +120,22 @@ mod tests {
             assert_eq!(parts(path), ["a", "b"], "{path}");
         }
         assert_eq!(parts("/"), [""; 0]);
+    }
+
+    #[test]
+    fn only_paths_of_which_none_is_around_the_other_lie_apart() {
+        for (path, apart) in [
+            ("/a/c", true),
+            ("b", true),
+            ("/a/bc", true),
+            ("/", false),
+            ("/a", false),
+            ("//a/b/", false),
+            ("/a/b/c", false),
+            ("/c/../a", false),
+            ("/c/.d", false),
+        ] {
+            assert_eq!(lie_apart(path, &["a", "b"]), apart, "{path}");
+        }
     }
 }

@@ -1,14 +1,15 @@
 //! What is added to one pod, and the patch that adds it.
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
 
 use crate::agent::Agent;
 use crate::annotation::{GENERATE_CONTAINER, INJECTED, UPDATE_CONTAINER};
 use crate::binding::Binding;
 use crate::clash::{is_application, shows_token};
 use crate::form::Form;
+use crate::json::quoted;
 use crate::options::{Layers, TokenSource};
-use crate::patch::Patch;
+use crate::patch::{Patch, element};
 use crate::pod::{Container, Pod};
 use crate::reason::Warning;
 use crate::record::Record;
@@ -27,6 +28,8 @@ pub(crate) struct Wanted<'a> {
     settings: &'a Settings,
     layers: Layers<'a>,
     variables: Variables,
+    /// The mount of applications, in JSON.
+    mount: String,
     /// None where kubelet gets the tokens.
     agent: Option<Agent<'a>>,
 }
@@ -43,18 +46,28 @@ impl<'a> Wanted<'a> {
         } else {
             settings.token_path()
         };
+        let (volume, path) = (&settings.volume_name, &settings.volume_path);
+        let (volume, path) = (quoted(volume), quoted(path));
+        let mount = [
+            r#"{"name":"#,
+            &volume,
+            r#","mountPath":"#,
+            &path,
+            r#","readOnly":true}"#,
+        ];
         let needs_agent = layers.source() == TokenSource::Google;
         Self {
             settings,
             layers,
             variables: Variables::new(pod, binding, &layers, &token_path),
+            mount: mount.concat(),
             agent: needs_agent.then(|| Agent::new(settings, binding, &layers)),
         }
     }
 
     /// Whether all that a record tells of would be added the same way today.
-    pub(crate) fn agrees_with(&self, record: &Record) -> bool {
-        let has_agent = |(name, recorded): (&String, &Vec<String>)| {
+    pub(crate) fn agrees_with(&self, record: &Record<'_>) -> bool {
+        let has_agent = |(name, recorded): (&Cow<'_, str>, &Vec<Cow<'_, str>>)| {
             let wanted = self.agent.as_ref();
             wanted.is_some_and(|agent| agent.image_and_args(name).eq(recorded))
         };
@@ -76,11 +89,11 @@ impl<'a> Wanted<'a> {
     ///
     /// The patch may have taken away before what a record told of, which the pod then does not hold any more.
     pub(crate) fn add_to(
-        &self,
+        &'a self,
         pod: &Pod<'_>,
         form: Form,
         mut patch: Patch,
-        mut record: Record,
+        mut record: Record<'a>,
         mut warnings: Vec<Warning>,
     ) -> Injection {
         for (list, containers) in [
@@ -89,7 +102,7 @@ impl<'a> Wanted<'a> {
         ] {
             for (index, container) in containers.iter().flatten().enumerate() {
                 if is_application(container, &self.layers) {
-                    let at = format!("{list}/{index}");
+                    let at = element(list, index);
                     self.add_to_application(container, &at, &mut patch, &mut record);
                     let obstacle = self.variables.obstacle(container).map(Warning::OwnPodField);
                     warnings.extend(obstacle.filter(|warning| !warnings.contains(warning)));
@@ -107,37 +120,36 @@ impl<'a> Wanted<'a> {
     }
 
     fn add_to_application(
-        &self,
+        &'a self,
         container: &Container<'_>,
         at: &str,
         patch: &mut Patch,
-        record: &mut Record,
+        record: &mut Record<'a>,
     ) {
-        let mut missing = Vec::new();
-        for variable in self.variables.missing(container) {
-            let name = variable.name.to_owned();
-            record.env.insert(name, variable.content.clone());
-            missing.push(variable.json.clone());
+        let missing: Vec<_> = self.variables.missing(container).collect();
+        for variable in &missing {
+            record.has_variable(variable.name, &variable.content);
         }
-        patch.append(&format!("{at}/env"), container.env.is_some(), missing);
+        let missing: Vec<_> = missing.iter().map(|variable| &*variable.json).collect();
+        let list = [at, "/env"].concat();
+        patch.append(&list, container.env.is_some(), &missing);
 
         let settings = self.settings;
         if !shows_token(container, settings) {
-            record.mount = Some(settings.volume_path.clone());
-            let mount = json!({"name": settings.volume_name, "mountPath": settings.volume_path, "readOnly": true});
-            let list = format!("{at}/volumeMounts");
-            patch.append(&list, container.volume_mounts.is_some(), vec![mount]);
+            record.mount = Some(settings.volume_path.as_str().into());
+            let list = [at, "/volumeMounts"].concat();
+            patch.append(&list, container.volume_mounts.is_some(), &[&*self.mount]);
         }
     }
 
     /// Adds the gate before all init containers, and the refresher as the form has it.
     fn add_agents(
-        &self,
-        agent: &Agent<'_>,
+        &'a self,
+        agent: &'a Agent<'_>,
         pod: &Pod<'_>,
         form: Form,
         patch: &mut Patch,
-        record: &mut Record,
+        record: &mut Record<'a>,
     ) {
         let has_budget = pod.has_own_resources();
         let init_containers = pod.spec.init_containers.as_deref();
@@ -145,9 +157,9 @@ impl<'a> Wanted<'a> {
         let gate = inits.position(|container| *container.name == *GENERATE_CONTAINER);
         let mut all = pod.spec.all_containers();
         let has_refresher = all.any(|container| *container.name == *UPDATE_CONTAINER);
-        let mut tell = |name: &str| {
-            let texts = agent.image_and_args(name).map(str::to_owned);
-            record.agents.insert(name.to_owned(), texts.collect());
+        let mut tell = |name: &'static str| {
+            let texts = agent.image_and_args(name).map(Cow::Borrowed);
+            record.agents.insert(name.into(), texts.collect());
         };
         let mut first = Vec::new();
         if gate.is_none() {
@@ -157,21 +169,22 @@ impl<'a> Wanted<'a> {
         let mut last = Vec::new();
         if form != Form::OneShotOnly && !has_refresher {
             tell(UPDATE_CONTAINER);
-            let mut refresher = agent.refresher(has_budget);
-            if form == Form::Native {
-                refresher["restartPolicy"] = json!("Always");
-                first.push(refresher);
-            } else {
-                last.push(refresher);
-            }
+            let is_native = form == Form::Native;
+            let place = if is_native { &mut first } else { &mut last };
+            place.push(agent.refresher(has_budget, is_native));
         }
         if !(first.is_empty() && last.is_empty()) {
             self.add_pull_secrets(pod, patch);
         }
         // A refresher beside a gate that is there already comes right after it.
         let at = gate.map_or(0, |gate| gate + 1);
-        patch.insert("/spec/initContainers", init_containers.is_some(), at, first);
-        patch.append("/spec/containers", pod.spec.containers.is_some(), last);
+        patch.insert(
+            "/spec/initContainers",
+            init_containers.is_some(),
+            at,
+            &first,
+        );
+        patch.append("/spec/containers", pod.spec.containers.is_some(), &last);
     }
 
     fn add_pull_secrets(&self, pod: &Pod<'_>, patch: &mut Patch) {
@@ -183,58 +196,70 @@ impl<'a> Wanted<'a> {
                 .any(|secret| *secret.name == ***name)
         };
         let wanted = self.settings.image_pull_secrets.iter().filter(is_missing);
-        let missing = wanted.map(|name| json!({"name": name})).collect();
-        patch.append("/spec/imagePullSecrets", present.is_some(), missing);
+        let missing: Vec<_> = wanted
+            .map(|name| [r#"{"name":"#, &quoted(name), "}"].concat())
+            .collect();
+        patch.append("/spec/imagePullSecrets", present.is_some(), &missing);
     }
 
-    fn add_volume(&self, pod: &Pod<'_>, patch: &mut Patch, record: &mut Record) {
+    fn add_volume(&'a self, pod: &Pod<'_>, patch: &mut Patch, record: &mut Record<'a>) {
         let name = &self.settings.volume_name;
         let mut volumes = pod.spec.volumes.iter().flatten();
         if !volumes.any(|volume| *volume.name == **name) {
             record.volume = Some(self.volume_record());
             let exists = pod.spec.volumes.is_some();
-            patch.append("/spec/volumes", exists, vec![self.volume()]);
+            patch.append("/spec/volumes", exists, &[self.volume()]);
         }
     }
 
     /// Memory holds the token, so that it never reaches a disk; the size bounds what a broken agent could take.
-    fn volume(&self) -> Value {
+    fn volume(&self) -> String {
         let settings = self.settings;
+        let name = quoted(&settings.volume_name);
         if self.agent.is_some() {
-            return json!({"name": settings.volume_name, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}});
+            let volume = r#","emptyDir":{"medium":"Memory","sizeLimit":"1Mi"}}"#;
+            return [r#"{"name":"#, &name, volume].concat();
         }
-        let token = json!({
-            "audience": self.layers.audience().as_str(),
-            "expirationSeconds": self.layers.expiration().seconds(),
-            "path": settings.token_file,
-        });
-        json!({"name": settings.volume_name, "projected": {"sources": [{"serviceAccountToken": token}]}})
+        let audience = self.layers.audience();
+        [
+            r#"{"name":"#,
+            &name,
+            r#","projected":{"sources":[{"serviceAccountToken":{"audience":"#,
+            &quoted(audience.as_str()),
+            r#","expirationSeconds":"#,
+            &self.layers.expiration().to_string(),
+            r#","path":"#,
+            &quoted(&settings.token_file),
+            "}}]}}",
+        ]
+        .concat()
     }
 
-    fn volume_record(&self) -> (String, String) {
+    fn volume_record(&self) -> (Cow<'a, str>, Cow<'a, str>) {
         let settings = self.settings;
         let content = if self.agent.is_some() {
-            "emptyDir".to_owned()
+            Cow::Borrowed("emptyDir")
         } else {
             let seconds = self.layers.expiration();
             let audience = self.layers.audience();
-            format!("{} for {audience}, {seconds} s", settings.token_file)
+            format!("{} for {audience}, {seconds} s", settings.token_file).into()
         };
-        (settings.volume_name.clone(), content)
+        (settings.volume_name.as_str().into(), content)
     }
 }
 
 /// Writes the record where the pod has a place for it; an API server sends none without metadata.
-fn tell(pod: &Pod<'_>, record: &Record, patch: &mut Patch) {
+fn tell(pod: &Pod<'_>, record: &Record<'_>, patch: &mut Patch) {
     let Some(mut annotations) = pod.annotations() else {
         return;
     };
-    let record = record.to_json();
+    let record = quoted(&record.to_json());
     if annotations.next().is_some() {
         let member = INJECTED.replace('/', "~1");
-        patch.set(&format!("/metadata/annotations/{member}"), json!(record));
+        patch.add(&["/metadata/annotations/", &member].concat(), &record);
     } else {
-        patch.set("/metadata/annotations", json!({ INJECTED: record }));
+        let annotations = ["{", &quoted(INJECTED), ":", &record, "}"].concat();
+        patch.add("/metadata/annotations", &annotations);
     }
 }
 

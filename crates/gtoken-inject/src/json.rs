@@ -1,12 +1,13 @@
 //! Reading JSON as Go reads it, without copying: `null` is the zero value, and unknown fields are passed over.
 //!
-//! What a review says and nobody reads, `managedFields` before all, is most of it; [`read`] looks at that eight bytes at a
-//! time, and otherwise agrees with `serde_json` (`fuzz/promises/codec.rs`).
+//! What a review says and nobody reads, `managedFields` before all, is most of it; [`read`] finds the ends of all strings at
+//! once, and otherwise agrees with `serde_json` (`fuzz/promises/codec.rs`).
 
 mod fault;
 mod raw;
 mod reader;
 mod scanner;
+mod writer;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +18,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 pub use fault::{Fault, Malformed};
 pub(crate) use raw::Raw;
 pub use reader::read;
+pub(crate) use writer::{quote, quoted};
 
 /// A string that stays in the buffer it was read from unless it holds an escape; `null` reads as empty.
 ///

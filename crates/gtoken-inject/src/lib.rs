@@ -6,6 +6,7 @@
 
 mod agent;
 pub mod annotation;
+mod base64;
 mod binding;
 mod clash;
 mod decision;
@@ -34,7 +35,7 @@ pub use options::{
     ContainerNames, InvalidContainerNames, InvalidTokenExpiration, Options, TokenExpiration,
     TokenSource, UnknownTokenSource,
 };
-pub use patch::{Operation, Patch};
+pub use patch::Patch;
 pub use pod::Pod;
 pub use reason::{Clash, MAX_WARNING, Reason, Warning};
 pub use review::{InvalidReview, Review, Subject};

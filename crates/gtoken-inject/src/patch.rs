@@ -1,30 +1,17 @@
 //! RFC 6902 patches that hold only what changes.
 
-use serde::Serialize;
-use serde_json::Value;
+use std::borrow::Borrow;
 
-/// One step of a [`Patch`]. Only what an earlier injection added is ever removed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "op", rename_all = "lowercase")]
-pub enum Operation {
-    /// Puts `value` at `path`: a new member, or an element before the one at that index.
-    Add {
-        /// An RFC 6901 pointer.
-        path: String,
-        /// What is added.
-        value: Value,
-    },
-    /// Takes away what stands at `path`.
-    Remove {
-        /// An RFC 6901 pointer.
-        path: String,
-    },
-}
+use crate::json::quote;
 
-/// The steps from the pod that was sent to the pod that is wanted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Patch(Vec<Operation>);
+/// More bytes than a patch has for a pod of few containers.
+const USUAL: usize = 6 << 10;
+
+/// The steps from the pod that was sent to the pod that is wanted, as JSON from the first step on.
+///
+/// Only what an earlier injection added is ever removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patch(String);
 
 impl Patch {
     /// Whether there is nothing to change.
@@ -33,31 +20,34 @@ impl Patch {
     }
 
     /// The patch as the API server takes it.
-    pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("strings and JSON values always serialise")
+    pub fn as_json(&self) -> &str {
+        if self.is_empty() { "[]" } else { &self.0 }
     }
 
-    /// Adds `values` at the end of a list, which is made where it is missing or `null`.
-    pub(crate) fn append(&mut self, list: &str, exists: bool, values: Vec<Value>) {
+    /// Adds `values`, in JSON, at the end of a list, which is made where it is missing or `null`.
+    pub(crate) fn append<V: Borrow<str>>(&mut self, list: &str, exists: bool, values: &[V]) {
         if exists {
-            self.0
-                .extend(values.into_iter().map(|value| Operation::Add {
-                    path: format!("{list}/-"),
-                    value,
-                }));
+            let end = [list, "/-"].concat();
+            for value in values {
+                self.add(&end, value.borrow());
+            }
         } else {
             self.make(list, values);
         }
     }
 
-    /// Adds `values` before the element at an index of a list, which is made where it is missing or `null`.
-    pub(crate) fn insert(&mut self, list: &str, exists: bool, at: usize, values: Vec<Value>) {
+    /// Adds `values`, in JSON, before the element at an index of a list, which is made where it is missing or `null`.
+    pub(crate) fn insert<V: Borrow<str>>(
+        &mut self,
+        list: &str,
+        exists: bool,
+        at: usize,
+        values: &[V],
+    ) {
         if exists {
-            let insert = |(offset, value)| Operation::Add {
-                path: format!("{list}/{}", at + offset),
-                value,
-            };
-            self.0.extend(values.into_iter().enumerate().map(insert));
+            for (offset, value) in values.iter().enumerate() {
+                self.add(&element(list, at + offset), value.borrow());
+            }
         } else {
             self.make(list, values);
         }
@@ -65,23 +55,40 @@ impl Patch {
 
     /// Takes away the element at an index of a list.
     pub(crate) fn remove(&mut self, list: &str, at: usize) {
-        let path = format!("{list}/{at}");
-        self.0.push(Operation::Remove { path });
+        self.step("remove", &element(list, at), None);
     }
 
-    /// Sets a member of an object.
-    pub(crate) fn set(&mut self, path: &str, value: Value) {
-        let path = path.to_owned();
-        self.0.push(Operation::Add { path, value });
+    /// Puts a value, in JSON, at an RFC 6901 pointer: a new member, or an element before the one at that index.
+    pub(crate) fn add(&mut self, path: &str, value: &str) {
+        self.step("add", path, Some(value));
     }
 
     /// A list is only made to hold something: an empty one would be a change without a use.
-    fn make(&mut self, list: &str, values: Vec<Value>) {
+    fn make<V: Borrow<str>>(&mut self, list: &str, values: &[V]) {
         if !values.is_empty() {
-            self.0.push(Operation::Add {
-                path: list.to_owned(),
-                value: Value::Array(values),
-            });
+            self.add(list, &["[", &values.join(","), "]"].concat());
         }
     }
+
+    fn step(&mut self, operation: &str, path: &str, value: Option<&str>) {
+        let steps = &mut self.0;
+        // What closes the list makes room for one more step.
+        let before = if steps.pop().is_some() {
+            ","
+        } else {
+            steps.reserve(USUAL);
+            "["
+        };
+        steps.extend([before, r#"{"op":""#, operation, r#"","path":"#]);
+        quote(path, steps);
+        if let Some(value) = value {
+            steps.extend([r#","value":"#, value]);
+        }
+        steps.push_str("}]");
+    }
+}
+
+/// Where an element of a list is.
+pub(crate) fn element(list: &str, at: usize) -> String {
+    [list, "/", &at.to_string()].concat()
 }

@@ -33,12 +33,14 @@ pub(crate) enum PodName<'a> {
 }
 
 impl<'a> Pod<'a> {
-    /// Reads a pod that is about to be created in `namespace`; the pod's own field may be empty still.
-    pub(crate) fn read(json: &'a str, namespace: Text<'a>) -> Result<Self, Malformed> {
-        Ok(Self {
-            namespace,
-            ..json::read(json.as_bytes())?
-        })
+    /// Reads a pod.
+    pub(crate) fn read(json: &'a str) -> Result<Self, Malformed> {
+        json::read(json.as_bytes())
+    }
+
+    /// The pod as it is about to be created in `namespace`; its own field may be empty still.
+    pub(crate) fn within(self, namespace: Text<'a>) -> Self {
+        Self { namespace, ..self }
     }
 
     /// The namespace that the pod is created in.

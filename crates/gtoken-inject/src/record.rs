@@ -1,5 +1,6 @@
 //! What we added to a pod, as the pod itself tells: the annotation by which a pod seen before is brought up to date.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -11,31 +12,36 @@ use crate::pod::{Container, Pod};
 /// What was added to a pod. Only what still equals it is ours; all else is the user's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
-pub(crate) struct Record {
+pub(crate) struct Record<'a> {
     /// Our containers by name, each its image and then its arguments.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) agents: BTreeMap<String, Vec<String>>,
+    pub(crate) agents: BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>,
     /// Variables by name, each its value or the field of the pod that it holds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) env: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// Where the volume is mounted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) mount: Option<String>,
+    pub(crate) mount: Option<Cow<'a, str>>,
     /// The volume's name, and what is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) volume: Option<(String, String)>,
+    pub(crate) volume: Option<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 /// The annotation holds something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidRecord;
 
-impl Record {
+impl<'a> Record<'a> {
     /// Reads a pod's record; without one nothing in it is ours.
     pub(crate) fn of(pod: &Pod<'_>) -> Result<Option<Self>, InvalidRecord> {
         let text = pod.annotation(INJECTED);
         let record = text.map(serde_json::from_str).transpose();
         record.map_err(|_| InvalidRecord)
+    }
+
+    /// Tells of a variable with that content.
+    pub(crate) fn has_variable(&mut self, name: &'a str, content: &'a str) {
+        self.env.insert(name.into(), content.into());
     }
 
     /// The annotation's value.
@@ -59,7 +65,7 @@ impl Record {
                 self.strip_application(container, &format!("{list}/{index}"), patch);
             }
         }
-        let name = self.volume.as_ref().map(|(name, _)| name.as_str());
+        let name = self.volume.as_ref().map(|(name, _)| &**name);
         let mounts = pod.spec.all_containers().flat_map(Container::mounts);
         // A volume that somebody else mounts too has to stay, or the API server would reject the pod.
         let is_used = mounts.into_iter().any(|mount| Some(&*mount.name) == name);

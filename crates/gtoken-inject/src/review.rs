@@ -1,8 +1,10 @@
 //! The AdmissionReview codec: v1 and v1beta1, answered in the version received.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+mod answer;
+
+use serde::Deserialize;
+
+use answer::{Answer, Version};
 
 use crate::decision::Decision;
 use crate::json::{self, Malformed, Raw, Text, or_default};
@@ -17,7 +19,6 @@ pub struct Review<'a> {
     namespace: Text<'a>,
     dry_run: bool,
     kind: Kind<'a>,
-    object: Option<Raw<'a>>,
     subject: Subject<'a>,
 }
 
@@ -61,18 +62,29 @@ pub enum InvalidReview {
     Request,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-enum Version {
-    #[serde(rename = "admission.k8s.io/v1")]
-    V1,
-    #[serde(rename = "admission.k8s.io/v1beta1")]
-    V1Beta1,
-}
-
 impl<'a> Review<'a> {
-    /// Reads a request's body.
+    /// Reads a request's body, nearly always in one go: only what holds no pod is read again.
     pub fn parse(body: &'a [u8]) -> Result<Self, InvalidReview> {
-        let envelope: Envelope<'a> = json::read(body).map_err(InvalidReview::Json)?;
+        if let Ok(envelope) = json::read::<Envelope<'a, Pod<'a>>>(body) {
+            let (review, request) = Self::open(envelope)?;
+            let creates_pod = request.creates_pod();
+            return Ok(review.about(request.object.filter(|_| creates_pod)));
+        }
+        let (review, request) = Self::open(envelope(body)?)?;
+        let creates_pod = request.creates_pod();
+        let object = request.object.filter(|_| creates_pod);
+        let pod = object.map(|object| Pod::read(object.get())).transpose();
+        Ok(review.about(pod.map_err(InvalidReview::Pod)?))
+    }
+
+    /// Reads a request's body whatever it is about, with the object as it was sent, if there is one.
+    pub(crate) fn with_object(body: &'a [u8]) -> Result<(Self, Option<Raw<'a>>), InvalidReview> {
+        let (review, request) = Self::open(envelope(body)?)?;
+        Ok((review, request.object))
+    }
+
+    /// A review that is about nothing yet.
+    fn open<O>(envelope: Envelope<'a, O>) -> Result<(Self, Request<'a, O>), InvalidReview> {
         let version = match (&*envelope.kind, &*envelope.api_version) {
             ("AdmissionReview", "admission.k8s.io/v1") => Version::V1,
             ("AdmissionReview", "admission.k8s.io/v1beta1") => Version::V1Beta1,
@@ -85,16 +97,22 @@ impl<'a> Review<'a> {
             .request
             .filter(|request| !request.uid.is_empty())
             .ok_or(InvalidReview::Request)?;
-        let subject = request.subject()?;
-        Ok(Self {
+        let review = Self {
             version,
-            uid: request.uid,
-            namespace: request.namespace,
+            uid: request.uid.clone(),
+            namespace: request.namespace.clone(),
             dry_run: request.dry_run,
-            kind: request.kind,
-            object: request.object,
-            subject,
-        })
+            kind: request.kind.clone(),
+            subject: Subject::Nothing(Reason::NotAPodCreation),
+        };
+        Ok((review, request))
+    }
+
+    fn about(mut self, pod: Option<Pod<'a>>) -> Self {
+        if let Some(pod) = pod {
+            self.subject = Subject::Pod(pod.within(self.namespace.clone()));
+        }
+        self
     }
 
     /// The request's id, by which the API server knows its answer.
@@ -122,86 +140,55 @@ impl<'a> Review<'a> {
         self.kind.group.is_empty() && &*self.kind.kind == kind
     }
 
-    /// The object as it was sent, if there is one.
-    pub(crate) fn object(&self) -> Option<Raw<'a>> {
-        self.object
-    }
-
     /// The AdmissionReview that answers this one, as JSON.
     pub fn answer(&self, decision: &Decision) -> Vec<u8> {
-        let mut response = Response {
-            uid: &self.uid,
-            allowed: true,
-            status: None,
-            patch_type: None,
-            patch: None,
-            warnings: Vec::new(),
-            audit_annotations: AuditAnnotations {
-                outcome: decision.label(),
-            },
-        };
+        let allowed = !matches!(decision, Decision::Deny(_));
+        let mut answer = Answer::begin(self.version, &self.uid, allowed);
         match decision {
-            Decision::Deny(reason) => {
-                response.allowed = false;
-                response.status = Some(Status {
-                    code: 403,
-                    reason: "Forbidden",
-                    message: reason.to_string(),
-                });
-            }
+            Decision::Deny(reason) => answer.status(reason),
             Decision::Inject(injection) => {
-                response.patch_type = Some("JSONPatch");
-                response.patch = Some(STANDARD.encode(injection.patch().to_json()));
-                response.warnings = injection
-                    .warnings()
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect();
+                answer.patch(injection.patch());
+                answer.warnings(injection.warnings());
             }
-            Decision::Skip(reason) => response
-                .warnings
-                .extend(reason.warns().then(|| reason.to_string())),
+            Decision::Skip(reason) if reason.warns() => answer.warnings(&[reason]),
+            Decision::Skip(_) => {}
         }
-        self.write(response)
+        answer.end(decision.label())
     }
 
     /// Answers that the object is admitted as it is, with what whoever sent it should know.
-    pub(crate) fn admit(&self, outcome: &'static str, warnings: Vec<String>) -> Vec<u8> {
-        self.write(Response {
-            uid: &self.uid,
-            allowed: true,
-            status: None,
-            patch_type: None,
-            patch: None,
-            warnings,
-            audit_annotations: AuditAnnotations { outcome },
-        })
-    }
-
-    fn write(&self, response: Response<'_>) -> Vec<u8> {
-        let answer = Answer {
-            api_version: self.version,
-            kind: "AdmissionReview",
-            response,
-        };
-        serde_json::to_vec(&answer).expect("strings and numbers always serialise")
+    pub(crate) fn admit(&self, outcome: &'static str, warnings: &[String]) -> Vec<u8> {
+        let mut answer = Answer::begin(self.version, &self.uid, true);
+        answer.warnings(warnings);
+        answer.end(outcome)
     }
 }
 
+fn envelope(body: &[u8]) -> Result<Envelope<'_, Raw<'_>>, InvalidReview> {
+    json::read(body).map_err(InvalidReview::Json)
+}
+
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+#[serde(
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a, O: Deserialize<'de>")
+)]
+struct Envelope<'a, O> {
     #[serde(borrow, default)]
     kind: Text<'a>,
     #[serde(borrow, default)]
     api_version: Text<'a>,
     #[serde(borrow, default)]
-    request: Option<Request<'a>>,
+    request: Option<Request<'a, O>>,
 }
 
+/// A request with its object, read as whatever is wanted of it.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Request<'a> {
+#[serde(
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a, O: Deserialize<'de>")
+)]
+struct Request<'a, O> {
     #[serde(borrow, default)]
     uid: Text<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
@@ -214,11 +201,11 @@ struct Request<'a> {
     operation: Text<'a>,
     #[serde(default, deserialize_with = "or_default")]
     dry_run: bool,
-    #[serde(borrow, default)]
-    object: Option<Raw<'a>>,
+    #[serde(default)]
+    object: Option<O>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 struct Kind<'a> {
     #[serde(borrow, default)]
     group: Text<'a>,
@@ -226,54 +213,9 @@ struct Kind<'a> {
     kind: Text<'a>,
 }
 
-impl<'a> Request<'a> {
-    fn subject(&self) -> Result<Subject<'a>, InvalidReview> {
-        let is_pod =
-            &*self.kind.kind == "Pod" && self.kind.group.is_empty() && self.sub_resource.is_empty();
-        match self.object {
-            Some(object) if is_pod && &*self.operation == "CREATE" => {
-                Pod::read(object.get(), self.namespace.clone())
-                    .map(Subject::Pod)
-                    .map_err(InvalidReview::Pod)
-            }
-            _ => Ok(Subject::Nothing(Reason::NotAPodCreation)),
-        }
+impl<O> Request<'_, O> {
+    fn creates_pod(&self) -> bool {
+        let is_pod = &*self.kind.kind == "Pod" && self.kind.group.is_empty();
+        is_pod && self.sub_resource.is_empty() && &*self.operation == "CREATE"
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<'a> {
-    api_version: Version,
-    kind: &'static str,
-    response: Response<'a>,
-}
-
-/// `patch` and `patchType` are both there or both absent; anything else is an error to the API server.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    uid: &'a str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
-    audit_annotations: AuditAnnotations,
-}
-
-#[derive(Serialize)]
-struct AuditAnnotations {
-    outcome: &'static str,
-}
-
-#[derive(Serialize)]
-struct Status {
-    code: u16,
-    reason: &'static str,
-    message: String,
 }

@@ -16,8 +16,8 @@ use crate::settings::Settings;
 ///
 /// The second value is the outcome in metrics, logs and the audit log.
 pub fn advise(body: &[u8], settings: &Settings) -> Result<(Vec<u8>, &'static str), InvalidReview> {
-    let review = Review::parse(body)?;
-    let object: Object<'_> = match review.object() {
+    let (review, object) = Review::with_object(body)?;
+    let object: Object<'_> = match object {
         Some(object) => {
             json::read(object.get().as_bytes()).map_err(InvalidReview::ServiceAccount)?
         }
@@ -35,7 +35,7 @@ pub fn advise(body: &[u8], settings: &Settings) -> Result<(Vec<u8>, &'static str
     } else {
         "advised"
     };
-    Ok((review.admit(outcome, advice), outcome))
+    Ok((review.admit(outcome, &advice), outcome))
 }
 
 /// What is wrong with a ServiceAccount's annotations, each in a sentence.

@@ -1,9 +1,9 @@
 //! The environment variables that applications get.
 
 use gtoken_contract::env;
-use serde_json::{Value, json};
 
 use crate::binding::Binding;
+use crate::json::quoted;
 use crate::options::Layers;
 use crate::pod::{Container, Pod};
 use crate::session::{Actor, PodField, SessionTemplate, SessionValue};
@@ -13,7 +13,8 @@ pub(crate) struct Variable {
     pub(crate) name: &'static str,
     /// Its value, or the field of the pod that it holds.
     pub(crate) content: String,
-    pub(crate) json: Value,
+    /// As it stands in a container's list.
+    pub(crate) json: String,
 }
 
 /// The variables that an application gets, in an order in which each refers only to earlier ones.
@@ -62,12 +63,7 @@ impl Variables {
             SessionValue::Composed { value, field } => {
                 all.push(from_field(field));
                 // The reference in it is meant to be expanded.
-                let json = json!({"name": env::AWS_ROLE_SESSION_NAME, "value": value});
-                all.push(Variable {
-                    name: env::AWS_ROLE_SESSION_NAME,
-                    content: value,
-                    json,
-                });
+                all.push(of_content(env::AWS_ROLE_SESSION_NAME, value));
                 Some(field)
             }
         };
@@ -83,7 +79,7 @@ impl Variables {
     /// Those that a container lacks; what the user set stays, variable by variable.
     pub(crate) fn missing<'a>(
         &'a self,
-        container: &'a Container<'_>,
+        container: &Container<'_>,
     ) -> impl Iterator<Item = &'a Variable> {
         let has_session_name = container.sets(env::AWS_ROLE_SESSION_NAME);
         let names_no_session = has_session_name || self.obstacle(container).is_some();
@@ -113,8 +109,18 @@ impl Variables {
 }
 
 fn literal(name: &'static str, value: &str) -> Variable {
-    let content = escape(value);
-    let json = json!({"name": name, "value": content});
+    of_content(name, escape(value))
+}
+
+fn of_content(name: &'static str, content: String) -> Variable {
+    let json = [
+        r#"{"name":""#,
+        name,
+        r#"","value":"#,
+        &quoted(&content),
+        "}",
+    ]
+    .concat();
     Variable {
         name,
         content,
@@ -124,15 +130,27 @@ fn literal(name: &'static str, value: &str) -> Variable {
 
 fn from_field(field: PodField) -> Variable {
     let name = field.variable();
-    let reference = json!({"fieldRef": {"apiVersion": "v1", "fieldPath": field.path()}});
+    let path = field.path();
+    let reference = [
+        r#"{"fieldRef":{"apiVersion":"v1","fieldPath":""#,
+        path,
+        r#""}}"#,
+    ]
+    .concat();
     Variable {
         name,
-        content: field.path().to_owned(),
-        json: json!({"name": name, "valueFrom": reference}),
+        content: path.to_owned(),
+        json: [r#"{"name":""#, name, r#"","valueFrom":"#, &reference, "}"].concat(),
     }
 }
 
 /// Keeps Kubernetes from expanding a value that is meant as it stands: it reads `$$` as `$`.
-pub(crate) fn escape(value: &str) -> String {
-    value.replace('$', "$$")
+pub(crate) fn escape(value: impl Into<String>) -> String {
+    let value = value.into();
+    // Hardly any holds one.
+    if value.bytes().any(|byte| byte == b'$') {
+        value.replace('$', "$$")
+    } else {
+        value
+    }
 }

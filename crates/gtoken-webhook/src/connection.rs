@@ -12,6 +12,19 @@ macro_rules! write_through {
                 Pin::new(&mut self.stream).poll_write(context, bytes)
             }
 
+            // An answer's head and body go together, or each would be a packet of its own.
+            fn poll_write_vectored(
+                mut self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                slices: &[io::IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                self.stream.is_write_vectored()
+            }
+
             fn poll_flush(
                 mut self: Pin<&mut Self>,
                 context: &mut Context<'_>,
@@ -321,6 +334,14 @@ mod tests {
     {
         let place = Arc::new(alone(&routes));
         super::speak(stream, is_http2, routes, place, ending).await;
+    }
+
+    /// Each write is a TLS record and a packet of its own.
+    #[test]
+    fn the_head_and_the_body_of_an_answer_are_written_together() {
+        let (_client, server) = duplex(1);
+        let stream = Heard::new(server, Arc::new(Activity::new()));
+        assert!(stream.is_write_vectored());
     }
 
     const GET: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::candidate::{Candidate, Source};
 use super::herd::{self, Herd};
 use super::start;
-use super::table::{Figure, Row, Table};
+use super::table::{Better, Figure, Row, Table};
 use crate::cloud::Cloud;
 use crate::dist::{self, Site};
 use crate::programs;
@@ -205,7 +205,8 @@ fn row(
     Row {
         what,
         unit,
-        must,
+        better: Better::Less,
+        must: Some(must),
         aim: Some(aim),
         decides: true,
         measured,

@@ -42,6 +42,26 @@ pub(super) fn switches(process: u32) -> anyhow::Result<u32> {
         .sum()
 }
 
+/// How long a process has been run by processors so far, in microseconds, all threads together that are there still.
+pub(super) fn cpu(process: u32) -> anyhow::Result<f64> {
+    let path = format!("/proc/{process}/task");
+    let threads = fs::read_dir(&path).with_context(|| format!("could not read {path}"))?;
+    threads
+        .map(|thread| ran(&thread?.path().join("schedstat")))
+        .sum()
+}
+
+/// The first number of a `schedstat`, in nanoseconds there (<https://docs.kernel.org/scheduler/sched-stats.html>).
+fn ran(path: &Path) -> anyhow::Result<f64> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).with_context(|| format!("could not read {shown}"))?;
+    let nanoseconds = text.split_whitespace().next();
+    let nanoseconds = nanoseconds.and_then(|number| number.parse::<f64>().ok());
+    let nanoseconds =
+        nanoseconds.with_context(|| format!("{shown} does not say how long it ran"))?;
+    Ok(nanoseconds / 1000.0)
+}
+
 fn of_thread(path: &Path) -> anyhow::Result<u32> {
     let shown = path.display();
     let text = fs::read_to_string(path).with_context(|| format!("could not read {shown}"))?;
@@ -107,5 +127,6 @@ nonvoluntary_ctxt_switches:\t2
         let memory = memory(us).unwrap();
         assert!(memory.resident > memory.private_dirty && memory.private_dirty > 0);
         assert!(switches(us).unwrap() > 0);
+        assert!(cpu(us).unwrap() > 0.0);
     }
 }

@@ -7,14 +7,23 @@ use serde_json::{Map, Value, json};
 pub(super) struct Row {
     pub(super) what: &'static str,
     pub(super) unit: &'static str,
-    /// The most that ours may be.
-    pub(super) must: f64,
-    /// The most that it should be.
+    /// Whether ours should be little or much.
+    pub(super) better: Better,
+    /// What ours may not go past.
+    pub(super) must: Option<f64>,
+    /// What it should not go past.
     pub(super) aim: Option<f64>,
     /// Whether ours being more fails the run; a time never does, for it is the machine's as well.
     pub(super) decides: bool,
     /// `None` where it cannot be measured.
     pub(super) measured: Vec<Option<Figure>>,
+}
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Better {
+    Less,
+    More,
 }
 
 /// A number as it is shown, and the least there was where it was taken many times.
@@ -42,7 +51,8 @@ pub(super) struct Table {
 enum Verdict {
     Aimed,
     Holds,
-    TooMuch,
+    Past,
+    NotJudged,
     NotAvailable,
 }
 
@@ -51,32 +61,41 @@ impl Row {
         let Some(ours) = self.measured.first().copied().flatten() else {
             return Verdict::NotAvailable;
         };
-        match self.aim {
-            _ if ours.value > self.must => Verdict::TooMuch,
-            Some(aim) if ours.value > aim => Verdict::Holds,
-            Some(_) => Verdict::Aimed,
-            None => Verdict::Holds,
+        let is_past = |limit: f64| match self.better {
+            Better::Less => ours.value > limit,
+            Better::More => ours.value < limit,
+        };
+        match (self.must, self.aim) {
+            (Some(must), _) if is_past(must) => Verdict::Past,
+            (_, Some(aim)) if !is_past(aim) => Verdict::Aimed,
+            (Some(_), _) => Verdict::Holds,
+            (None, _) => Verdict::NotJudged,
         }
     }
 
     fn fails(&self) -> bool {
-        self.decides && self.verdict() == Verdict::TooMuch
+        self.decides && self.verdict() == Verdict::Past
     }
 
     fn said(&self) -> &'static str {
         match (self.verdict(), self.decides) {
             (Verdict::Aimed, _) => "yes, as aimed",
             (Verdict::Holds, _) => "yes",
-            (Verdict::TooMuch, true) => "NO",
-            (Verdict::TooMuch, false) => "no, which does not count",
+            (Verdict::Past, true) => "NO",
+            (Verdict::Past, false) => "no, which does not count",
+            (Verdict::NotJudged, _) => "",
             (Verdict::NotAvailable, _) => "not available",
         }
     }
 
     fn cells(&self) -> Vec<String> {
-        let limit = |limit: f64| format!("≤ {}", number(limit));
-        let mut cells = vec![format!("{}, {}", self.what, self.unit), limit(self.must)];
-        cells.push(self.aim.map_or_else(String::new, limit));
+        let sign = match self.better {
+            Better::Less => '≤',
+            Better::More => '≥',
+        };
+        let limit = |limit: f64| format!("{sign} {}", number(limit));
+        let mut cells = vec![format!("{}, {}", self.what, self.unit)];
+        cells.extend([self.must, self.aim].map(|it| it.map_or_else(String::new, limit)));
         cells.extend(self.measured.iter().copied().map(shown));
         cells.push(self.said().to_owned());
         cells
@@ -90,12 +109,13 @@ impl Row {
                 .collect()
         };
         let holds = match self.verdict() {
-            Verdict::NotAvailable => None,
-            verdict => Some(verdict != Verdict::TooMuch),
+            Verdict::NotAvailable | Verdict::NotJudged => None,
+            verdict => Some(verdict != Verdict::Past),
         };
         json!({
             "what": self.what,
             "unit": self.unit,
+            "atLeast": self.better == Better::More,
             "must": self.must,
             "aim": self.aim,
             "decides": self.decides,
@@ -171,7 +191,8 @@ mod tests {
         Row {
             what: "binary",
             unit: "MiB",
-            must,
+            better: Better::Less,
+            must: Some(must),
             aim,
             decides,
             measured: measured.iter().map(figure).collect(),
@@ -198,6 +219,29 @@ mod tests {
     fn a_limit_of_zero_holds_for_zero_alone() {
         let judge = |ours: f64| table(row(0.0, None, true, &[Some(ours)])).holds();
         assert!(judge(0.0) && !judge(1.0));
+    }
+
+    #[test]
+    fn a_share_is_judged_the_other_way_round() {
+        let judge = |ours: f64| Row {
+            better: Better::More,
+            ..row(0.6, Some(0.85), true, &[Some(ours)])
+        };
+        assert_eq!(judge(0.9).said(), "yes, as aimed");
+        assert_eq!(judge(0.6).said(), "yes");
+        assert_eq!(judge(0.59).said(), "NO");
+        assert!(judge(0.6).cells().contains(&"≥ 0.85".to_owned()));
+    }
+
+    #[test]
+    fn what_only_has_an_aim_is_never_held_against_it() {
+        let judge = |ours: f64| Row {
+            must: None,
+            ..row(0.0, Some(100.0), true, &[Some(ours)])
+        };
+        assert_eq!(judge(90.0).said(), "yes, as aimed");
+        assert_eq!(judge(110.0).said(), "");
+        assert!(table(judge(110.0)).holds());
     }
 
     #[test]

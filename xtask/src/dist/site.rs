@@ -63,15 +63,33 @@ impl Site {
 
     /// Builds one program, makes sure that it is what we promise, and gives its bytes.
     pub(crate) fn build(&self, program: Program) -> anyhow::Result<Vec<u8>> {
+        let (name, _) = program;
+        self.cargo_build(program, &["--bin", name])?;
+        let path = self.built(program);
+        let bytes =
+            fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        self.judge(&bytes)
+            .with_context(|| format!("{} is not fit to ship", path.display()))?;
+        Ok(bytes)
+    }
+
+    /// Builds an example of a program's package just as the program is built, and gives its path.
+    pub(crate) fn build_example(&self, program: Program, example: &str) -> anyhow::Result<PathBuf> {
+        self.cargo_build(program, &["--example", example])?;
+        let program = self.built(program);
+        Ok(program.with_file_name("examples").join(example))
+    }
+
+    fn cargo_build(&self, program: Program, chosen: &[&str]) -> anyhow::Result<()> {
         let (name, profile) = program;
-        eprintln!(
-            "building {name} ({profile}) in {}",
-            self.places.checkout.display()
-        );
+        let wanted = chosen.last().unwrap_or(&name);
+        let shown = self.places.checkout.display();
+        eprintln!("building {wanted} ({profile}) in {shown}");
         let mut cargo = workspace::cargo(&self.places.checkout);
         cargo
             // A target of its own keeps the flags away from build scripts, which need not be static.
-            .args(["build", "--locked", "--package", name, "--bin", name])
+            .args(["build", "--locked", "--package", name])
+            .args(chosen)
             .args(["--profile", profile, "--target", &self.triple])
             .env("CARGO_TARGET_DIR", &self.places.target)
             .env("CARGO_INCREMENTAL", "0")
@@ -87,13 +105,8 @@ impl Site {
         for name in ["CFLAGS", "TARGET_CFLAGS", "RUSTFLAGS"] {
             cargo.env_remove(name);
         }
-        ensure!(process::shown(&mut cargo)?, "{name} could not be built");
-        let path = self.built(program);
-        let bytes =
-            fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-        self.judge(&bytes)
-            .with_context(|| format!("{} is not fit to ship", path.display()))?;
-        Ok(bytes)
+        ensure!(process::shown(&mut cargo)?, "{wanted} could not be built");
+        Ok(())
     }
 
     fn judge(&self, bytes: &[u8]) -> anyhow::Result<()> {

@@ -5,10 +5,17 @@ use super::Fault;
 /// How deep lists and objects may stand in each other. What API servers send of pods is less than a quarter of that.
 pub(super) const MAX_DEPTH: u32 = 127;
 
-/// A place in a JSON text.
-#[derive(Clone, Debug)]
+/// A JSON text, read up to some place.
+#[derive(Debug)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
+    ends: Ends,
+    here: Place,
+}
+
+/// A place in a JSON text.
+#[derive(Clone, Copy, Debug)]
+struct Place {
     at: usize,
     /// One bit for each list or object around this place, the innermost last: whether it is an object.
     around: u128,
@@ -22,91 +29,77 @@ pub(super) struct Written<'a> {
     pub(super) has_escapes: bool,
 }
 
+/// Why a text cannot be passed, where the place tells the rest; small, for it comes back from every step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Depth,
+    Unexpected,
+}
+
+/// Where what begins at some byte has been passed, or where it breaks off.
+type Passed = Result<usize, usize>;
+
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
-            at: 0,
-            around: 0,
-            depth: 0,
+            ends: Ends::of(text.as_bytes()),
+            here: Place {
+                at: 0,
+                around: 0,
+                depth: 0,
+            },
         }
     }
 
     /// How many bytes lie behind.
     pub(super) fn at(&self) -> usize {
-        self.at
+        self.here.at
     }
 
     /// What was passed since then.
     pub(super) fn since(&self, start: usize) -> &'a str {
-        &self.text[start..self.at]
+        &self.text[start..self.here.at]
     }
 
     /// The next byte that is no white space, which is not passed.
+    #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.text.as_bytes().get(self.at)? {
-                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                byte => return Some(*byte),
-            }
-        }
+        self.here.peek(self.text.as_bytes())
     }
 
     /// Passes `byte` if it is next.
+    #[inline]
     pub(super) fn take(&mut self, byte: u8) -> bool {
-        let is_next = self.peek() == Some(byte);
-        self.at += usize::from(is_next);
-        is_next
+        self.here.take(self.text.as_bytes(), byte)
     }
 
     /// Passes the bracket that a list or object begins with.
+    #[inline]
     pub(super) fn enter(&mut self, is_object: bool) -> Result<(), Fault> {
-        if self.depth == MAX_DEPTH {
-            return Err(Fault::Depth);
-        }
-        self.depth += 1;
-        self.around = self.around << 1 | u128::from(is_object);
-        self.at += 1;
-        Ok(())
+        self.here.enter(is_object).map_err(|stop| self.fault(stop))
     }
 
     /// Passes the bracket that the innermost list or object ends with, if it is next.
+    #[inline]
     pub(super) fn leave(&mut self) -> bool {
-        let is_end = self.take(if self.is_in_object() { b'}' } else { b']' });
+        let end = self.here.end();
+        let is_end = self.peek() == Some(end);
         if is_end {
-            self.depth -= 1;
-            self.around >>= 1;
+            self.here.leave();
         }
         is_end
     }
 
     /// Passes `true`, `false` or `null`.
-    pub(super) fn word(&mut self, word: &str) -> Result<(), Fault> {
-        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.unexpected());
-        }
-        self.at += word.len();
-        Ok(())
+    pub(super) fn word(&mut self, text: &str) -> Result<(), Fault> {
+        self.pass(word(self.text.as_bytes(), self.here.at, text))
     }
 
     /// Passes a number and gives it as it is written.
     pub(super) fn number(&mut self) -> Result<&'a str, Fault> {
-        let start = self.at;
-        self.at += usize::from(self.byte() == Some(b'-'));
-        if self.byte() == Some(b'0') {
-            self.at += 1;
-        } else {
-            self.digits()?;
-        }
-        if self.byte() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.byte() {
-            self.at += 1;
-            self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
-            self.digits()?;
-        }
+        let start = self.here.at;
+        self.pass(number(self.text.as_bytes(), start))?;
         Ok(self.since(start))
     }
 
@@ -115,23 +108,12 @@ impl<'a> Scanner<'a> {
         if !self.take(b'"') {
             return Err(self.unexpected());
         }
-        let start = self.at;
+        let start = self.here.at;
         let mut has_escapes = false;
-        loop {
-            self.at += plain(&self.text.as_bytes()[self.at..]);
-            match self.byte() {
-                Some(b'"') => {
-                    let text = self.since(start);
-                    self.at += 1;
-                    return Ok(Written { text, has_escapes });
-                }
-                Some(b'\\') => {
-                    has_escapes = true;
-                    self.escape()?;
-                }
-                _ => return Err(self.unexpected()),
-            }
-        }
+        let passed = string(self.text.as_bytes(), &self.ends, start, &mut has_escapes);
+        self.pass(passed)?;
+        let text = &self.text[start..self.here.at - 1];
+        Ok(Written { text, has_escapes })
     }
 
     /// Passes a member's key and colon.
@@ -146,120 +128,255 @@ impl<'a> Scanner<'a> {
 
     /// Passes a whole value, which is well formed then.
     pub(super) fn skip(&mut self) -> Result<(), Fault> {
-        let depth = self.depth;
-        loop {
-            if self.skip_to_element()? {
-                continue;
-            }
-            // A value is passed: on to the next one, through all that ends with it.
-            loop {
-                if self.depth == depth {
-                    return Ok(());
-                }
-                if self.take(b',') {
-                    break;
-                }
-                if !self.leave() {
-                    return Err(self.unexpected());
-                }
-            }
-            if self.is_in_object() {
-                self.key()?;
-            }
-        }
-    }
-
-    /// Passes a scalar or an empty list or object; of another, only what stands before its first element: true then.
-    fn skip_to_element(&mut self) -> Result<bool, Fault> {
-        match self.peek() {
-            Some(b'"') => self.string().map(|_| false),
-            Some(b'{') => {
-                self.enter(true)?;
-                if self.leave() {
-                    return Ok(false);
-                }
-                self.key().map(|_| true)
-            }
-            Some(b'[') => {
-                self.enter(false)?;
-                Ok(!self.leave())
-            }
-            Some(b't') => self.word("true").map(|()| false),
-            Some(b'f') => self.word("false").map(|()| false),
-            Some(b'n') => self.word("null").map(|()| false),
-            _ => self.number().map(|_| false),
-        }
+        // What nobody else sees may stay in registers.
+        let mut here = self.here;
+        let skipped = skip(self.text.as_bytes(), &self.ends, &mut here);
+        self.here = here;
+        skipped.map_err(|stop| self.fault(stop))
     }
 
     /// What is wrong where something else should stand.
     pub(super) fn unexpected(&self) -> Fault {
-        self.byte().map_or(Fault::End, Fault::Unexpected)
+        let byte = self.text.as_bytes().get(self.here.at);
+        byte.map_or(Fault::End, |byte| Fault::Unexpected(*byte))
     }
 
-    fn is_in_object(&self) -> bool {
+    fn fault(&self, stop: Stop) -> Fault {
+        match stop {
+            Stop::Depth => Fault::Depth,
+            Stop::Unexpected => self.unexpected(),
+        }
+    }
+
+    #[inline]
+    fn pass(&mut self, passed: Passed) -> Result<(), Fault> {
+        self.here.go(passed).map_err(|stop| self.fault(stop))
+    }
+}
+
+impl Place {
+    #[inline]
+    fn peek(&mut self, text: &[u8]) -> Option<u8> {
+        loop {
+            match *text.get(self.at)? {
+                // API servers send no white space, so this is nearly always it.
+                byte if byte > b' ' => return Some(byte),
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return Some(byte),
+            }
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, text: &[u8], byte: u8) -> bool {
+        let is_next = self.peek(text) == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    #[inline]
+    fn enter(&mut self, is_object: bool) -> Result<(), Stop> {
+        if self.depth == MAX_DEPTH {
+            return Err(Stop::Depth);
+        }
+        self.depth += 1;
+        self.around = self.around << 1 | u128::from(is_object);
+        self.at += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        self.depth -= 1;
+        self.around >>= 1;
+        self.at += 1;
+    }
+
+    #[inline]
+    fn is_in_object(self) -> bool {
         self.around & 1 == 1
     }
 
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+    /// What the innermost list or object ends with.
+    #[inline]
+    fn end(self) -> u8 {
+        if self.is_in_object() { b'}' } else { b']' }
     }
 
-    fn digits(&mut self) -> Result<(), Fault> {
-        let digits = self.text.as_bytes()[self.at..].iter();
-        let digits = digits.take_while(|byte| byte.is_ascii_digit()).count();
-        if digits == 0 {
-            return Err(self.unexpected());
-        }
-        self.at += digits;
-        Ok(())
-    }
-
-    /// Passes a backslash and what belongs to it.
-    fn escape(&mut self) -> Result<(), Fault> {
-        self.at += 1;
-        let digits = match self.byte() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 0,
-            Some(b'u') => 4,
-            _ => return Err(self.unexpected()),
-        };
-        self.at += 1;
-        for _ in 0..digits {
-            if !self.byte().is_some_and(|byte| byte.is_ascii_hexdigit()) {
-                return Err(self.unexpected());
+    #[inline]
+    fn go(&mut self, passed: Passed) -> Result<(), Stop> {
+        match passed {
+            Ok(at) => {
+                self.at = at;
+                Ok(())
             }
-            self.at += 1;
+            Err(at) => {
+                self.at = at;
+                Err(Stop::Unexpected)
+            }
         }
-        Ok(())
     }
 }
 
-const ONES: u64 = u64::MAX / 255;
-const HIGHS: u64 = ONES << 7;
-
-/// How many bytes come before the first quote, backslash or control character, looked for eight at a time.
-fn plain(bytes: &[u8]) -> usize {
-    let mut plain = 0;
-    while let Some(word) = bytes[plain..].first_chunk() {
-        let found = ends(u64::from_le_bytes(*word));
-        if found != 0 {
-            return plain + (found.trailing_zeros() / 8) as usize;
+/// Passes a whole value.
+#[inline]
+fn skip(text: &[u8], ends: &Ends, here: &mut Place) -> Result<(), Stop> {
+    let depth = here.depth;
+    let mut is_key = false;
+    loop {
+        match here.peek(text) {
+            Some(b'"') => {
+                here.go(string(text, ends, here.at + 1, &mut false))?;
+                if is_key {
+                    if !here.take(text, b':') {
+                        return Err(Stop::Unexpected);
+                    }
+                    is_key = false;
+                    continue;
+                }
+            }
+            _ if is_key => return Err(Stop::Unexpected),
+            Some(open @ (b'{' | b'[')) => {
+                here.enter(open == b'{')?;
+                if here.peek(text) != Some(here.end()) {
+                    is_key = open == b'{';
+                    continue;
+                }
+                here.leave();
+            }
+            Some(b't') => here.go(word(text, here.at, "true"))?,
+            Some(b'f') => here.go(word(text, here.at, "false"))?,
+            Some(b'n') => here.go(word(text, here.at, "null"))?,
+            _ => here.go(number(text, here.at))?,
         }
-        plain += 8;
+        // A value is passed: on to the next one, through all that ends with it.
+        loop {
+            if here.depth == depth {
+                return Ok(());
+            }
+            match here.peek(text) {
+                Some(b',') => break,
+                Some(end) if end == here.end() => here.leave(),
+                _ => return Err(Stop::Unexpected),
+            }
+        }
+        here.at += 1;
+        is_key = here.is_in_object();
     }
-    let rest = bytes[plain..].iter();
-    plain
-        + rest
-            .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f))
-            .count()
 }
 
-/// Marks the bytes of a word that end plain text. The lowest mark is right; those above it may be too many, for a
-/// subtraction borrows from the byte above (<https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>).
-fn ends(word: u64) -> u64 {
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-    let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-    (quote | backslash | below(word, 0x20)) & HIGHS
+/// Passes a string from behind its first quote on.
+#[inline]
+fn string(text: &[u8], ends: &Ends, mut at: usize, has_escapes: &mut bool) -> Passed {
+    loop {
+        at = ends.next(at).unwrap_or(text.len());
+        match text.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => {
+                *has_escapes = true;
+                at = escape(text, at)?;
+            }
+            _ => return Err(at),
+        }
+    }
+}
+
+/// Passes a backslash and what belongs to it.
+#[inline(never)]
+fn escape(text: &[u8], at: usize) -> Passed {
+    let mut at = at + 1;
+    let digits = match text.get(at) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 0,
+        Some(b'u') => 4,
+        _ => return Err(at),
+    };
+    at += 1;
+    for _ in 0..digits {
+        if !text.get(at).is_some_and(u8::is_ascii_hexdigit) {
+            return Err(at);
+        }
+        at += 1;
+    }
+    Ok(at)
+}
+
+#[inline(never)]
+fn word(text: &[u8], at: usize, word: &str) -> Passed {
+    if text[at..].starts_with(word.as_bytes()) {
+        Ok(at + word.len())
+    } else {
+        Err(at)
+    }
+}
+
+#[inline(never)]
+fn number(text: &[u8], mut at: usize) -> Passed {
+    at += usize::from(text.get(at) == Some(&b'-'));
+    if text.get(at) == Some(&b'0') {
+        at += 1;
+    } else {
+        at = digits(text, at)?;
+    }
+    if text.get(at) == Some(&b'.') {
+        at = digits(text, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        at += 1;
+        at += usize::from(matches!(text.get(at), Some(b'+' | b'-')));
+        at = digits(text, at)?;
+    }
+    Ok(at)
+}
+
+/// Passes at least one digit.
+#[inline]
+fn digits(text: &[u8], start: usize) -> Passed {
+    let mut at = start;
+    while text.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    if at > start { Ok(at) } else { Err(start) }
+}
+
+/// A bit for each byte that ends plain text in a string: quotes, backslashes and control characters.
+///
+/// Most of a review is strings, and most of them are short: looked for one after the other, their ends would cost a
+/// misprediction each.
+#[derive(Debug)]
+struct Ends(Vec<u64>);
+
+impl Ends {
+    fn of(bytes: &[u8]) -> Self {
+        let (whole, rest) = bytes.as_chunks();
+        let mut ends = Vec::with_capacity(whole.len() + 1);
+        ends.extend(whole.iter().map(ends_among));
+        let mut last = [b' '; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        ends.push(ends_among(&last));
+        Self(ends)
+    }
+
+    /// The first one from there on; none where all that comes is plain.
+    #[inline]
+    fn next(&self, from: usize) -> Option<usize> {
+        let mut index = from / 64;
+        let mut word = self.0.get(index)? & (u64::MAX << (from % 64));
+        while word == 0 {
+            index += 1;
+            word = *self.0.get(index)?;
+        }
+        Some(index * 64 + word.trailing_zeros() as usize)
+    }
+}
+
+fn ends_among(bytes: &[u8; 64]) -> u64 {
+    /// Moves the lowest bits of eight bytes to the highest byte, the first one's lowest.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let ends = bytes.map(|byte| u8::from(byte == b'"' || byte == b'\\' || byte < b' '));
+    let (words, _) = ends.as_chunks();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    let octets = words.map(|word| word.wrapping_mul(GATHER) >> 56);
+    octets.rev().fold(0, |all, octet| all << 8 | octet)
 }
 
 #[cfg(test)]
@@ -267,14 +384,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_text_ends_at_what_means_something() {
+    fn a_string_ends_at_what_means_something() {
         for end in 0..=u8::MAX {
-            let ends = matches!(end, b'"' | b'\\' | 0..=0x1f);
-            for before in 0..20 {
+            let is_end = matches!(end, b'"' | b'\\' | 0..=0x1f);
+            for before in [0, 1, 7, 8, 62, 63, 64, 65, 127, 128, 200] {
                 let mut bytes = vec![b'x'; before];
-                bytes.extend([end, 0x7f, 0xff, b'!', b'[', b' ', b'#', b']', 0x80]);
-                let all = bytes.len();
-                assert_eq!(plain(&bytes), if ends { before } else { all }, "{end}");
+                bytes.push(end);
+                bytes.extend([0x7f, 0xff, b'!', b'[', b' ', b'#', b']', 0x80]);
+                let ends = Ends::of(&bytes);
+                for from in 0..=bytes.len() {
+                    let next = (is_end && from <= before).then_some(before);
+                    assert_eq!(ends.next(from), next, "{end} after {before}, from {from}");
+                }
             }
         }
     }

@@ -49,12 +49,15 @@ impl Activity {
 
     /// A request has come, and is on its way until what this gives is dropped.
     pub(super) fn begin(this: &Arc<Self>) -> Active {
-        this.update(|carries| {
+        let is_first = this.update(|carries| {
             carries.requests += 1;
-            carries.began = true;
             carries.in_head = false;
+            !std::mem::replace(&mut carries.began, true)
         });
-        this.changed.notify_waiters();
+        // Whoever waits for the connection to be idle sees for himself that it is not when he would close it.
+        if is_first {
+            this.changed.notify_waiters();
+        }
         Active(Arc::clone(this))
     }
 
@@ -118,11 +121,14 @@ impl Activity {
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.update(|carries| {
+        let is_last = self.0.update(|carries| {
             carries.requests -= 1;
             carries.closes_at = Instant::now() + IDLE_TIMEOUT;
+            carries.requests == 0
         });
-        self.0.changed.notify_waiters();
+        if is_last {
+            self.0.changed.notify_waiters();
+        }
     }
 }
 
