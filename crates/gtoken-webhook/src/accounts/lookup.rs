@@ -117,11 +117,12 @@ impl Accounts {
             self.metrics.lookup("recent");
             return Ok(Err(unbound));
         }
+        // Boxed, or every request would hold what the few need that ask.
         let result = if confirm {
             // What was asked before this pod came may have been answered before the annotation.
-            self.ask(&key).await
+            Box::pin(self.ask(&key)).await
         } else {
-            self.ask_together(key).await
+            Box::pin(self.ask_together(key)).await
         };
         self.metrics
             .lookup(result.as_ref().map_or_else(Unknown::label, |_| "get"));
