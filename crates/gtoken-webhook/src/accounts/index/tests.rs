@@ -143,7 +143,7 @@ fn created_anew_without_its_role_it_is_asked_for() {
 #[test]
 fn a_time_that_goes_backwards_makes_nothing_old() {
     let (mut index, now) = listed(&[("plain", no_role()), ("reader", binding(ROLE))]);
-    let before = now - FRESH / 2;
+    let before = now.checked_sub(FRESH / 2).unwrap();
     index.apply(key("new"), no_role(), now);
     for moment in [now, before] {
         let plain = index.lookup(&key("plain"), moment);
