@@ -172,6 +172,7 @@ impl Webhook {
             admin: Arc::clone(&self.admin),
             shows_metrics: telemetry.is_none(),
             room: Arc::default(),
+            intake: Arc::default(),
         });
         info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         if let Some(listener) = telemetry {

@@ -47,9 +47,10 @@ mod answer;
 mod crowd;
 mod fair;
 mod handshake;
+mod intake;
 
 use std::convert::Infallible;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
+pub(crate) use intake::Intake;
+use intake::{Inlet, Unbegun};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -164,18 +167,20 @@ async fn speak<I>(
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Arc::new(Activity::new());
-    let stream = Fair::new(stream);
+    let stream = Fair::new(stream, Inlet::open(&routes.intake));
     let member = Arc::clone(place.member());
     let service = {
         let activity = Arc::clone(&activity);
         service_fn(move |request| {
             let active = Activity::begin(&activity);
+            let unbegun = Unbegun::enter(&routes.intake);
             // What deciding takes of memory is given back before the answer is sent, which may wait for its client.
             Box::pin(respond(
                 Arc::clone(&routes),
                 request,
                 Arc::clone(&place),
                 active,
+                unbegun,
             ))
         })
     };
@@ -187,7 +192,7 @@ async fn speak<I>(
             .max_header_list_size(MOST_HEAD.into())
             .max_send_buf_size(SEND_BUFFER)
             .serve_connection(TokioIo::new(stream), service);
-        converse(connection, &activity, &member, ending).await;
+        converse(Box::pin(connection), &activity, &member, ending).await;
     } else {
         // hyper's own limit for heads begins when the answer before it ends, and would end idle connections with it.
         let stream = Heard::new(stream, Arc::clone(&activity));
@@ -196,7 +201,7 @@ async fn speak<I>(
             .header_read_timeout(None)
             .max_buf_size(MOST_HEAD.into())
             .serve_connection(TokioIo::new(stream), service);
-        converse(connection, &activity, &member, ending).await;
+        converse(Box::pin(connection), &activity, &member, ending).await;
     }
 }
 
@@ -205,7 +210,9 @@ async fn respond(
     request: Request<Incoming>,
     place: Arc<Place>,
     _active: Active,
+    unbegun: Unbegun,
 ) -> Result<Response<Answer>, Infallible> {
+    drop(unbegun);
     let is_http1 = request.version() <= Version::HTTP_11;
     let is_post = *request.method() == Method::POST;
     let share = Room::enter(&routes.room, place.member());
@@ -220,8 +227,9 @@ async fn respond(
     Ok(response.map(|body| Answer::new(body, share)))
 }
 
+/// The connection is boxed, for its task would hold it once for each function that hands it on.
 async fn converse<C>(
-    connection: C,
+    mut connection: Pin<Box<C>>,
     activity: &Activity,
     member: &Member,
     mut ending: watch::Receiver<bool>,
@@ -229,7 +237,6 @@ async fn converse<C>(
     C: GracefulConnection,
     C::Error: std::fmt::Display,
 {
-    let mut connection = pin!(connection);
     let over = async {
         told(&mut ending).await;
         activity.first_request(FIRST_REQUEST_GRACE).await;

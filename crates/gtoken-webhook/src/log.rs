@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn go_gtoken_took_an_unknown_level_for_warning() {
+    fn d28_go_gtoken_took_an_unknown_level_for_warning() {
         for text in ["verbose", "warnings", "5", " info"] {
             assert_eq!(text.parse::<LogLevel>(), Err(UnknownLogLevel), "{text}");
         }

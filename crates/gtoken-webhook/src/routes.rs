@@ -22,6 +22,7 @@ use tracing::warn;
 
 use crate::admin::{Admin, not_allowed, reading, text};
 use crate::admit::{Admission, Admitter};
+use crate::connection::Intake;
 use crate::log::Seldom;
 use crate::metrics::Answered;
 use crate::room::{Room, Share};
@@ -45,6 +46,8 @@ pub struct Routes {
     pub shows_metrics: bool,
     /// The memory that requests share.
     pub room: Arc<Room>,
+    /// What is read from all connections.
+    pub(crate) intake: Arc<Intake>,
 }
 
 impl Routes {

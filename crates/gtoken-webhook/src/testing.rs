@@ -69,6 +69,7 @@ pub(crate) fn routes() -> Routes {
         }),
         shows_metrics: true,
         room: Arc::default(),
+        intake: Arc::default(),
     }
 }
 

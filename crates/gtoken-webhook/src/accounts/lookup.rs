@@ -117,11 +117,12 @@ impl Accounts {
             self.metrics.lookup("recent");
             return Ok(Err(unbound));
         }
+        // Boxed, or every request would hold what the few need that ask.
         let result = if confirm {
             // What was asked before this pod came may have been answered before the annotation.
-            self.ask(&key).await
+            Box::pin(self.ask(&key)).await
         } else {
-            self.ask_together(key).await
+            Box::pin(self.ask_together(key)).await
         };
         self.metrics
             .lookup(result.as_ref().map_or_else(Unknown::label, |_| "get"));
@@ -218,5 +219,33 @@ impl Drop for Turn<'_> {
         if is_ours && (is_last || self.asked.initialized()) {
             table.remove(&self.key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::testing::accounts;
+
+    #[tokio::test]
+    async fn eight_are_asked_for_at_once_and_the_twenty_first_within_a_second_is_refused() {
+        let accounts = accounts(Arc::default());
+        let names: Vec<_> = (1..=21).map(|number| format!("unseen-{number}")).collect();
+        let mut waiting = Vec::new();
+        for (before, name) in names.iter().enumerate() {
+            let mut asked = Box::pin(accounts.answer("team-a", name, false));
+            let answered = asked.as_mut().now_or_never();
+            let over_limit = (before == 20).then_some(Err(Unknown::OverLimit));
+            assert_eq!(answered, over_limit, "{name}");
+            let on_their_way = GETS_AT_ONCE.min(before + 1);
+            let free = accounts.turns.available_permits();
+            assert_eq!(free, GETS_AT_ONCE - on_their_way, "{name}");
+            waiting.push(asked);
+        }
+        drop(waiting);
+        assert_eq!(accounts.turns.available_permits(), GETS_AT_ONCE);
+        assert!(lock(&accounts.asked).is_empty());
     }
 }

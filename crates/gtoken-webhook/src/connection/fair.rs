@@ -6,20 +6,23 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The bytes that a connection reads before it is another's turn. What is read is held until whoever asked for it has
-/// its turn, so this times all connections is what may be held between two turns.
-const TURN: usize = 64 << 10;
+use super::intake::Inlet;
 
 /// Reads no more than its share in a turn.
 #[derive(Debug)]
 pub(super) struct Fair<I> {
     stream: I,
+    inlet: Inlet,
     read: usize,
 }
 
 impl<I> Fair<I> {
-    pub(super) fn new(stream: I) -> Self {
-        Self { stream, read: 0 }
+    pub(super) fn new(stream: I, inlet: Inlet) -> Self {
+        Self {
+            stream,
+            inlet,
+            read: 0,
+        }
     }
 }
 
@@ -29,7 +32,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Fair<I> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.read >= TURN {
+        if self.read >= self.inlet.turn() {
             self.read = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;
@@ -49,6 +52,8 @@ write_through!(Fair);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use futures_util::FutureExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
@@ -56,12 +61,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_ends_though_more_is_there() {
-        let (mut client, server) = duplex(4 * TURN);
-        client.write_all(&vec![7; 2 * TURN]).await.unwrap();
-        let mut fair = Fair::new(server);
-        let mut all = vec![0; 2 * TURN];
-        assert!(fair.read_exact(&mut all[..TURN]).now_or_never().is_some());
-        let mut rest = Box::pin(fair.read_exact(&mut all[TURN..]));
+        let inlet = Inlet::open(&Arc::default());
+        let turn = inlet.turn();
+        let (mut client, server) = duplex(4 * turn);
+        client.write_all(&vec![7; 2 * turn]).await.unwrap();
+        let mut fair = Fair::new(server, inlet);
+        let mut all = vec![0; 2 * turn];
+        assert!(fair.read_exact(&mut all[..turn]).now_or_never().is_some());
+        let mut rest = Box::pin(fair.read_exact(&mut all[turn..]));
         assert!(rest.as_mut().now_or_never().is_none());
         rest.await.unwrap();
         assert!(all.iter().all(|byte| *byte == 7));

@@ -6,7 +6,7 @@ use crate::harness::Webhook;
 use crate::reviews::review;
 
 #[test]
-fn go_gtoken_ended_on_an_empty_service_account_name() {
+fn d2_go_gtoken_ended_on_an_empty_service_account_name() {
     let mut webhook = Webhook::start();
     let mut unnamed = review("");
     assert_eq!(webhook.review(&unnamed)["allowed"], json!(true));

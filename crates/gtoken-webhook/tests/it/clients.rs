@@ -24,7 +24,7 @@ pub(crate) async fn tls(webhook: &Webhook, alpn: &[u8]) -> std::io::Result<Strea
 }
 
 /// Frames of HTTP/2 (RFC 9113, section 6), one after the other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Frames {
     pub(crate) bytes: Vec<u8>,
 }
@@ -80,6 +80,11 @@ impl Frames {
 
     pub(crate) fn data(self, stream: u32, content: &[u8]) -> Self {
         self.frame(DATA, 0, stream, content)
+    }
+
+    /// The rest of a body.
+    pub(crate) fn last_data(self, stream: u32, content: &[u8]) -> Self {
+        self.frame(DATA, END_STREAM, stream, content)
     }
 
     pub(crate) fn reset(self, stream: u32) -> Self {

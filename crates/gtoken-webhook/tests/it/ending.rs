@@ -53,7 +53,7 @@ async fn post(sender: &SendRequest<Full<Bytes>>, service_account: &str) -> (u16,
 }
 
 #[test]
-fn go_gtoken_cut_requests_on_sigterm() {
+fn d29_go_gtoken_cut_requests_on_sigterm() {
     let mut webhook = Webhook::start();
     webhook.kubernetes().play(Fault::RadioSilence);
     webhook

@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
+use gtoken_sandbox::kubernetes::Fault;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::Request;
 use hyper::body::Frame;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Signal, getrlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::clients::{Frames, Stream, tls};
 use crate::harness::{ROLE, Webhook, answer};
@@ -288,7 +290,7 @@ async fn flood(webhook: &Webhook, frames: Frames, reads: bool) {
             tokio::join!(writing, reading);
         } else {
             // Where nobody reads, the server may rightly stop reading too.
-            let _ = tokio::time::timeout(Duration::from_secs(2), writing).await;
+            let _ = timeout(Duration::from_secs(2), writing).await;
         }
     };
     join_all((0..8).map(|_| one())).await;
@@ -348,6 +350,33 @@ async fn answers_that_nobody_takes_do_not_matter() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_burst_whose_answers_nobody_takes_does_not_matter() {
+    let body = review("unseen").to_string();
+    let (mut reviews, mut probes) = (Frames::default(), Frames::default());
+    for stream in (1..200).step_by(2) {
+        reviews = reviews.post(stream).last_data(stream, body.as_bytes());
+        probes = probes.get(stream, "/healthz");
+    }
+    for frames in [reviews, probes] {
+        beside_a_good_client(async |webhook| {
+            webhook.kubernetes().play(Fault::GetSlow(NOTICED));
+            let begin = Frames::begin().settings(4, 0);
+            let mut open = over_each(webhook, 300, b"h2", &begin.bytes).await;
+            // It is read only when all of it has come, as far as the system takes it.
+            webhook.signal(Signal::STOP);
+            let sent = open.iter_mut().map(async |stream| {
+                let _ = timeout(NOTICED / 10, stream.write_all(&frames.bytes)).await;
+            });
+            join_all(sent).await;
+            webhook.signal(Signal::CONT);
+            // Its answers are waited for until the oldest connections have to go for them.
+            let _ = timeout(NOTICED / 5, until_the_end(&mut open[0])).await;
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -37,27 +37,27 @@ fn survives(fault: Fault, outcome: &str) {
 }
 
 #[test]
-fn go_gtoken_ended_on_a_service_account_get_that_gives_403() {
+fn d2_go_gtoken_ended_on_a_service_account_get_that_gives_403() {
     survives(Fault::GetForbidden, "get-failed");
 }
 
 #[test]
-fn go_gtoken_ended_on_a_service_account_get_that_gives_500() {
+fn d2_go_gtoken_ended_on_a_service_account_get_that_gives_500() {
     survives(Fault::GetError, "get-failed");
 }
 
 #[test]
-fn go_gtoken_ended_on_a_service_account_get_that_is_reset() {
+fn d2_go_gtoken_ended_on_a_service_account_get_that_is_reset() {
     survives(Fault::GetReset, "get-failed");
 }
 
 #[test]
-fn go_gtoken_ended_on_a_service_account_get_that_is_slow() {
+fn d2_go_gtoken_ended_on_a_service_account_get_that_is_slow() {
     survives(Fault::GetSlow(Duration::from_secs(5)), "get-timed-out");
 }
 
 #[test]
-fn go_gtoken_ended_on_a_service_account_get_that_gives_404() {
+fn d2_go_gtoken_ended_on_a_service_account_get_that_gives_404() {
     let mut webhook = Webhook::start();
     let response = webhook.review(&review("absent"));
     assert_eq!(response["allowed"], json!(true));
@@ -201,7 +201,7 @@ fn assert_readiness_names(webhook: &Webhook, verb: &str, status: u16) {
 }
 
 #[test]
-fn without_permission_to_get_the_missing_rule_is_said() {
+fn d3_without_permission_to_get_the_missing_rule_is_said() {
     let message = "a single ServiceAccount may not be read";
     says_what_rbac_lacks(&[Fault::GetForbidden], "get", message, 503);
 }

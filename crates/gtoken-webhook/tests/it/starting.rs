@@ -113,7 +113,7 @@ fn flags_that_contradict_each_other_are_both_named() {
 }
 
 #[test]
-fn go_gtoken_served_plain_http_without_tls_files() {
+fn d20_go_gtoken_served_plain_http_without_tls_files() {
     let without = std::process::Command::new(binary()).arg("server").output();
     let words = ["--tls-cert-file", "--tls-private-key-file"];
     assert_fails(&without.unwrap(), 2, &words);

@@ -116,10 +116,42 @@ fn where_the_server_streams_its_list_no_page_is_asked_for() {
 }
 
 #[test]
-fn where_a_stream_keeps_silent_pages_are_read() {
+fn where_a_stream_keeps_silent_or_breaks_off_pages_are_read() {
+    for fault in [
+        Fault::RadioSilence,
+        Fault::HalfObject,
+        Fault::ErrorInStream,
+        Fault::WatchClosedAtOnce,
+    ] {
+        let sandbox = Sandbox::start(Config::default()).unwrap();
+        put_role(sandbox.kubernetes(), "reader", ROLE);
+        sandbox.kubernetes().play(fault.times(1));
+        let webhook = Webhook::beside(sandbox, &[]);
+        assert_eq!(pages(&webhook), 1, "{fault:?}");
+        assert_in_step(&webhook, 1);
+    }
+}
+
+#[test]
+fn a_slow_list_is_waited_for_and_not_ready_meanwhile() {
     let sandbox = Sandbox::start(Config::default()).unwrap();
-    sandbox.kubernetes().play(Fault::RadioSilence.times(1));
-    let webhook = Webhook::beside(sandbox, &[]);
+    put_role(sandbox.kubernetes(), "reader", ROLE);
+    sandbox.kubernetes().play(Fault::StreamRefused);
+    sandbox
+        .kubernetes()
+        .play(Fault::ListSlow(Duration::from_secs(3)).times(1));
+    let webhook = Webhook::listening(sandbox, &[]);
+    awaited("the question for a page", || {
+        (pages(&webhook) == 1).then_some(())
+    });
+    let unready = webhook.get("/readyz");
+    assert_eq!(unready.status, 503, "{unready:?}");
+    // Whoever has to be known meanwhile is asked for.
+    let known = review("reader");
+    assert_eq!(role(&stored(&known, &webhook.review(&known))), Some(ROLE));
+    awaited("readiness", || {
+        (webhook.get("/readyz").status == 200).then_some(())
+    });
     assert_eq!(pages(&webhook), 1);
     assert_in_step(&webhook, 1);
 }
@@ -233,6 +265,21 @@ async fn a_cluster_restored_from_an_old_backup_is_followed() {
     pump.kubernetes().rewind();
     put_role(pump.kubernetes(), "reader", &numbered(100));
     pump.has_role(&numbered(100)).await;
+}
+
+#[tokio::test]
+async fn bookmarks_that_stand_still_lose_no_change() {
+    let pump = Pump::start(Duration::from_mins(1)).await;
+    let quiet = Duration::from_millis(200);
+    until(|| pump.silence() >= quiet).await;
+    pump.kubernetes().play(Fault::BookmarksOnly);
+    put_role(pump.kubernetes(), "reader", &numbered(2));
+    pump.kubernetes().send_bookmark();
+    until(|| pump.silence() < quiet).await;
+    pump.has_role(ROLE).await;
+    pump.kubernetes().play(Fault::None);
+    pump.kubernetes().close_watches();
+    pump.has_role(&numbered(2)).await;
 }
 
 #[tokio::test]

@@ -131,6 +131,53 @@ fn created_anew_it_is_fresh_again() {
 }
 
 #[test]
+fn created_anew_without_its_role_it_is_asked_for() {
+    let (mut index, now) = listed(&[("reader", binding(ROLE))]);
+    index.delete(&key("reader"), now);
+    index.apply(key("reader"), no_role(), now);
+    assert_eq!(index.lookup(&key("reader"), now), Lookup::Unknown);
+    index.apply(key("reader"), binding(ROLE), now);
+    assert_bound(&index, "reader", now, ROLE);
+}
+
+#[test]
+fn a_time_that_goes_backwards_makes_nothing_old() {
+    let (mut index, now) = listed(&[("plain", no_role()), ("reader", binding(ROLE))]);
+    let before = now.checked_sub(FRESH / 2).unwrap();
+    index.apply(key("new"), no_role(), now);
+    for moment in [now, before] {
+        let plain = index.lookup(&key("plain"), moment);
+        assert_eq!(plain, Lookup::Unbound(Arc::new(Unbound::NoRole)));
+        assert_eq!(index.lookup(&key("new"), moment), Lookup::Unknown);
+        assert_bound(&index, "reader", moment, ROLE);
+    }
+    index.heard(before);
+    assert_eq!(index.state(before).silence, Some(Duration::ZERO));
+    assert_eq!(index.lookup(&key("new"), now), Lookup::Unknown);
+    let settled = Lookup::Unbound(Arc::new(Unbound::NoRole));
+    assert_eq!(index.lookup(&key("new"), now + FRESH), settled);
+}
+
+#[test]
+fn a_hundred_thousand_created_at_once_are_asked_for_and_then_settled() {
+    let (mut index, now) = listed(&[]);
+    let all: Vec<_> = (0..100_000).map(|n| key(&format!("plain-{n}"))).collect();
+    for key in &all {
+        index.apply(key.clone(), no_role(), now);
+    }
+    let are = |index: &AccountIndex, wanted: &Lookup, now| {
+        all.iter().all(|key| index.lookup(key, now) == *wanted)
+    };
+    assert!(are(&index, &Lookup::Unknown, now));
+    let later = now + FRESH;
+    index.heard(later);
+    let settled = Lookup::Unbound(Arc::new(Unbound::NoRole));
+    assert!(are(&index, &settled, later));
+    assert_eq!(index.fresh.capacity(), 0);
+    assert_eq!(index.fresh_in_order.capacity(), 0);
+}
+
+#[test]
 fn of_the_first_list_what_was_just_created_is_fresh_and_of_a_later_one_what_is_new() {
     let start = Instant::now();
     let mut index = AccountIndex::new(Doubt::default());
