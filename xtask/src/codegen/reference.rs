@@ -43,6 +43,10 @@ const PARSED_AS_GO: &str = "takes_every_flag_of_the_go_gtoken";
 const OVER_LIMIT: &str = "a_request_over_its_limit_would_reject_every_pod_and_is_refused";
 const BAD_VALUE: &str = "a_bad_value_is_named_with_its_flag_and_the_reason";
 
+const TLS: &str = "each_mode_of_tls_takes_its_own_flags";
+const NO_FILES: &str = "both_certificate_files_are_required_by_name";
+const NO_TIME: &str = "durations_that_leave_no_time_to_renew_are_refused_with_the_rule";
+
 /// Annotations by their part behind the slash, others by their whole name.
 const ANNOTATIONS: &[Row] = &[
     row(
@@ -130,23 +134,37 @@ const WEBHOOK: &[Row] = &[
         "the_log_flags_stand_before_and_after_the_command",
         "an_unknown_flag_is_named_with_the_nearest_known_one",
     ),
-    row(
-        "--tls-cert-file",
-        "/tls/tls.crt",
-        "the_manifests_start_it_with_flags_that_it_has_and_its_own_defaults",
-        "both_certificate_files_are_required_by_name",
-    ),
-    row(
-        "--tls-private-key-file",
-        "/tls/tls.key",
-        "the_manifests_start_it_with_flags_that_it_has_and_its_own_defaults",
-        "both_certificate_files_are_required_by_name",
-    ),
+    row("--tls-mode", "self", TLS, REFUSED),
+    row("--tls-cert-file", "/tls/tls.crt", TLS, NO_FILES),
+    row("--tls-private-key-file", "/tls/tls.key", TLS, NO_FILES),
     row(
         "--tls-min-version",
         "1.3",
         "both_versions_of_tls_are_served_unless_the_older_is_kept_out",
         REFUSED,
+    ),
+    row(
+        "--tls-dns-names",
+        "gtoken-webhook-svc.gtoken.svc",
+        TLS,
+        REFUSED,
+    ),
+    row("--tls-secret-name", "gtoken-webhook-certs", TLS, REFUSED),
+    row("--webhook-configuration", "gtoken-webhook", TLS, REFUSED),
+    row(
+        "--webhook-entries",
+        "optional.pods.gtoken",
+        TLS,
+        "what_is_not_ours_to_keep_ends_the_start_and_is_named",
+    ),
+    row("--ca-validity", "2160h", TLS, NO_TIME),
+    row("--leaf-validity", "24h", TLS, NO_TIME),
+    row("--ca-propagation", "2m", TLS, NO_TIME),
+    row(
+        "--plain-http-anywhere",
+        "",
+        TLS,
+        "plain_http_beyond_the_loopback_interface_is_said_twice_or_not_served",
     ),
     row("--drain-delay", "15s", PARSED, REFUSED),
     row(
