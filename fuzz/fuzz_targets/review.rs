@@ -2,6 +2,8 @@
 
 #![no_main]
 
+#[path = "../promises/admission.rs"]
+mod admission;
 #[path = "../promises/reader.rs"]
 mod reader;
 #[path = "../promises/review.rs"]

@@ -17,9 +17,12 @@ pub(crate) fn clash(pod: &Pod<'_>, settings: &Settings, layers: &Layers<'_>) -> 
     if volumes().any(|volume| *volume.name == settings.volume_name && is_other(volume)) {
         return Some(Clash::VolumeName);
     }
+    // A token of the cluster is mounted read-only, also where the volume for it is not there yet.
+    let ours = (!has_agent).then_some(settings.volume_name.as_str());
     let read_only: Vec<&str> = volumes()
         .filter(|volume| volume.is_read_only())
         .map(|volume| &*volume.name)
+        .chain(ours)
         .collect();
     let inits = pod.spec.init_containers.iter().flatten();
     let others = pod.spec.containers.iter().flatten();

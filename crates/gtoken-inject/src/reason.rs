@@ -48,6 +48,8 @@ pub enum Reason {
     NotAPodCreation,
     /// The pod declines by its label.
     OptedOut,
+    /// What the ServiceAccount asks for cannot be known now, and such a pod need not wait for it.
+    UnknownServiceAccount,
     /// The agent does not run on Windows.
     Windows,
 }
@@ -131,6 +133,7 @@ impl Reason {
             Self::NoServiceAccountName => "no-service-account-name",
             Self::NotAPodCreation => "not-a-pod-creation",
             Self::OptedOut => "opted-out",
+            Self::UnknownServiceAccount => "unknown-service-account",
             Self::Windows => "windows",
         }
     }
@@ -143,6 +146,7 @@ impl Reason {
             | Self::HostNetwork
             | Self::InvalidRole { .. }
             | Self::LeftOver { .. }
+            | Self::UnknownServiceAccount
             | Self::Windows => true,
             Self::AlreadyInjected
             | Self::MirrorPod
@@ -188,6 +192,10 @@ impl fmt::Display for Reason {
             Self::NoServiceAccountName => "the pod names no ServiceAccount".to_owned(),
             Self::NotAPodCreation => "only the creation of a pod is looked at".to_owned(),
             Self::OptedOut => format!("the pod's label {INJECT_LABEL} declines"),
+            Self::UnknownServiceAccount => {
+                "no AWS credentials: the pod's ServiceAccount cannot be read just now; create the pod again soon"
+                    .to_owned()
+            }
             Self::Windows => {
                 "no AWS credentials: the agent does not run on Windows; token-source cluster does"
                     .to_owned()

@@ -4,6 +4,7 @@ pub mod api;
 pub mod index;
 mod limits;
 mod lookup;
+pub mod permission;
 mod recent;
 pub mod watch;
 

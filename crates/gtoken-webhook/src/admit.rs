@@ -3,11 +3,14 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use gtoken_inject::{
-    Decision, InvalidReview, Pod, Review, ServerVersion, Settings, Subject, Unbound, advise, decide,
+    Decision, InvalidReview, Pod, Reason, Review, ServerVersion, Settings, Subject, Unbound,
+    advise, decide,
 };
 use hyper::StatusCode;
 use tokio::sync::watch;
@@ -24,10 +27,60 @@ pub struct Admitter {
     pub accounts: Arc<Accounts>,
     /// What the operator configured.
     pub settings: Settings,
+    /// What the operator wants of a pod whose ServiceAccount cannot be known now.
+    pub on_unknown: OnUnknown,
     /// The API server's version, as last read.
     pub server: watch::Receiver<ServerVersion>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+}
+
+/// What becomes of a pod whose ServiceAccount cannot be known now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// It is admitted as it is, with a warning; unless it must not start without credentials.
+    Admit,
+    /// The API server asks again, and in the end does what its `failurePolicy` says.
+    #[default]
+    Retry,
+}
+
+/// The text names nothing that can become of such a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is retry or admit")]
+pub struct NeitherRetryNorAdmit;
+
+impl OnUnknown {
+    /// What is decided without the ServiceAccount; none where the API server had better ask again.
+    fn decide(self, subject: &Subject<'_>) -> Option<Decision> {
+        match (self, subject) {
+            (Self::Admit, Subject::Pod(pod)) if !pod.must_inject() => {
+                Some(Decision::Skip(Reason::UnknownServiceAccount))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for OnUnknown {
+    type Err = NeitherRetryNorAdmit;
+
+    fn from_str(text: &str) -> Result<Self, NeitherRetryNorAdmit> {
+        match text {
+            "admit" => Ok(Self::Admit),
+            "retry" => Ok(Self::Retry),
+            _ => Err(NeitherRetryNorAdmit),
+        }
+    }
+}
+
+impl fmt::Display for OnUnknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Admit => "admit",
+            Self::Retry => "retry",
+        })
+    }
 }
 
 /// What goes back to the API server.
@@ -152,18 +205,27 @@ impl Admitter {
 
     fn unknown(&self, review: &Review<'_>, unknown: &Unknown, start: Instant) -> Admission {
         let reason = unknown.to_string();
+        let decision = self.on_unknown.decide(review.subject());
+        let (outcome, answered) = match &decision {
+            Some(decision) => (decision.label(), Answered::Allowed),
+            None => (unknown.label(), Answered::Unavailable),
+        };
         warn!(
             uid = review.uid(),
             namespace = review.namespace(),
             service_account = service_account(review),
-            outcome = unknown.label(),
+            dry_run = review.dry_run(),
+            outcome,
+            answer = answered.label(),
             reason,
             microseconds = micros(start),
-            "cannot answer a review"
+            "the ServiceAccount of a review is not known"
         );
-        self.metrics
-            .review(unknown.label(), Answered::Unavailable, start.elapsed());
-        Admission::Unknown(reason)
+        self.metrics.review(outcome, answered, start.elapsed());
+        match decision {
+            Some(decision) => Admission::Answer(review.answer(&decision)),
+            None => Admission::Unknown(reason),
+        }
     }
 }
 

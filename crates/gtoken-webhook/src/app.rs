@@ -20,7 +20,7 @@ use crate::accounts::api::ServiceAccounts;
 use crate::accounts::index::Doubt;
 use crate::accounts::{self, Accounts};
 use crate::admin::Admin;
-use crate::admit::Admitter;
+use crate::admit::{Admitter, OnUnknown};
 use crate::certs::api::{Api, Trouble};
 use crate::certs::keeper::Keeper;
 use crate::certs::mode::Tls;
@@ -89,7 +89,7 @@ async fn run(args: ServerArgs, settings: Settings, tls: Tls) -> anyhow::Result<E
     let client = cluster::client(|name| std::env::var_os(name)).await?;
     let metrics = Arc::new(Metrics::default());
     let client = cluster::counted(client, Arc::clone(&metrics));
-    let webhook = Webhook::new(&client, settings, metrics);
+    let webhook = Webhook::new(&client, settings, args.on_unknown, metrics);
     webhook.follow(client.clone());
     let refused = webhook.keep_certificates(bound.certificates(), client)?;
     tokio::select! {
@@ -113,11 +113,17 @@ struct Webhook {
     accounts: Arc<Accounts>,
     admin: Arc<Admin>,
     settings: Settings,
+    on_unknown: OnUnknown,
     version: watch::Sender<ServerVersion>,
 }
 
 impl Webhook {
-    fn new(client: &Client, settings: Settings, metrics: Arc<Metrics>) -> Self {
+    fn new(
+        client: &Client,
+        settings: Settings,
+        on_unknown: OnUnknown,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let api = ServiceAccounts::new(client.clone(), settings.dialect.clone());
         let accounts = Arc::new(Accounts::new(api, Doubt::default(), Arc::clone(&metrics)));
         let admin = Arc::new(Admin {
@@ -129,6 +135,7 @@ impl Webhook {
             accounts,
             admin,
             settings,
+            on_unknown,
             version: watch::Sender::default(),
         }
     }
@@ -140,6 +147,12 @@ impl Webhook {
         supervise(move || {
             let (accounts, listed) = (Arc::clone(&accounts), listed.clone());
             async move { accounts::watch::run(accounts, Doubt::default(), &listed).await }
+        });
+        let allowed = self.admin.readiness.awaits("single ServiceAccounts");
+        let accounts = Arc::clone(&self.accounts);
+        supervise(move || {
+            let (accounts, allowed) = (Arc::clone(&accounts), allowed.clone());
+            async move { accounts::permission::run(accounts, &allowed).await }
         });
         let read = self.admin.readiness.awaits("the API server's version");
         let version = self.version.clone();
@@ -193,6 +206,7 @@ impl Webhook {
             admitter: Admitter {
                 accounts: self.accounts,
                 settings: self.settings,
+                on_unknown: self.on_unknown,
                 server: self.version.subscribe(),
                 metrics: Arc::clone(&self.admin.metrics),
             },

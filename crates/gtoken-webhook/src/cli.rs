@@ -16,6 +16,7 @@ use gtoken_inject::{
 
 use crate::address::ListenAddress;
 use crate::admin::AdminArgs;
+use crate::admit::OnUnknown;
 use crate::log::LogLevel;
 use crate::serve::ServeArgs;
 
@@ -85,6 +86,10 @@ pub struct ServerArgs {
     /// Where metrics are shown.
     #[command(flatten)]
     pub admin: AdminArgs,
+    /// What becomes of a pod whose ServiceAccount cannot be read just now: retry has the API server ask again, and admit
+    /// admits it without credentials and with a warning, unless it is labelled amazonaws.com/inject=true.
+    #[arg(long, default_value_t, value_name = "WHAT")]
+    pub on_unknown: OnUnknown,
     /// What is injected.
     #[command(flatten)]
     pub inject: InjectArgs,

@@ -182,13 +182,22 @@ pub async fn follow_version(
     }
 }
 
-async fn ask_version(client: &Client) -> Result<ServerVersion, String> {
+/// Which version answers; the error says in a line why that is not known.
+pub async fn ask_version(client: &Client) -> Result<ServerVersion, String> {
     let info = match timeout(VERSION_TIMEOUT, client.apiserver_version()).await {
         Ok(info) => info.map_err(|error| describe(&error))?,
-        Err(_) => return Err(format!("no answer within {VERSION_TIMEOUT:?}")),
+        Err(_) => {
+            return Err(format!(
+                "the API server did not answer within {VERSION_TIMEOUT:?}"
+            ));
+        }
     };
-    ServerVersion::parse(&info.major, &info.minor)
-        .ok_or_else(|| format!("it says {}.{}, which is no version", info.major, info.minor))
+    ServerVersion::parse(&info.major, &info.minor).ok_or_else(|| {
+        format!(
+            "it says {}.{}, which is no version; is it a Kubernetes API server?",
+            info.major, info.minor
+        )
+    })
 }
 
 #[cfg(test)]

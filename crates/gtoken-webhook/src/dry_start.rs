@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use gtoken_inject::{Dialect, ServerVersion};
+use gtoken_inject::Dialect;
 use kube::Client;
 use tokio::time::timeout;
 
 use crate::accounts::Key;
-use crate::accounts::api::{ServiceAccounts, describe};
+use crate::accounts::api::{ServiceAccounts, describe_call};
 use crate::certs::api::Api;
 use crate::certs::files::Files;
 use crate::certs::mode::{SelfKept, Tls};
@@ -118,30 +118,19 @@ async fn api_server(client: &Client) -> [Finding; 4] {
     let accounts = ServiceAccounts::new(client.clone(), Dialect::default());
     let default = Key::new("default", "default").expect("it is a name");
     let (version, got, listed, watched) = tokio::join!(
-        version(client),
+        cluster::ask_version(client),
         in_time(accounts.one(&default)),
         in_time(accounts.page("")),
         // What counts is that it is let in; nothing need come.
         in_time(accounts.changes("0")),
     );
+    let version = version.map(|found| format!("Kubernetes {}.{}", found.major, found.minor));
     [
         Finding::new("API server", version),
-        Finding::new("get ServiceAccounts", allowed(got)),
-        Finding::new("list ServiceAccounts", allowed(listed)),
-        Finding::new("watch ServiceAccounts", allowed(watched)),
+        Finding::new("get ServiceAccounts", allowed("get", got)),
+        Finding::new("list ServiceAccounts", allowed("list", listed)),
+        Finding::new("watch ServiceAccounts", allowed("watch", watched)),
     ]
-}
-
-async fn version(client: &Client) -> Result<String, String> {
-    let info = in_time(client.apiserver_version()).await?;
-    let info = info.map_err(|error| describe(&error))?;
-    match ServerVersion::parse(&info.major, &info.minor) {
-        Some(version) => Ok(format!("Kubernetes {}.{}", version.major, version.minor)),
-        None => Err(format!(
-            "it says {}.{}, which is no version; is it a Kubernetes API server?",
-            info.major, info.minor
-        )),
-    }
 }
 
 async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, String> {
@@ -150,13 +139,12 @@ async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, String> {
 }
 
 /// Whether it was let in.
-fn allowed<T>(answer: Result<Result<T, kube::Error>, String>) -> Result<String, String> {
+fn allowed<T>(
+    verb: &str,
+    answer: Result<Result<T, kube::Error>, String>,
+) -> Result<String, String> {
     match answer? {
-        Err(kube::Error::Api(status)) if status.code == 403 => Err(format!(
-            "the API server forbids it: {}; the ClusterRole needs get, list and watch of serviceaccounts",
-            status.message
-        )),
-        Err(error) => Err(describe(&error)),
+        Err(error) => Err(describe_call(verb, &error)),
         Ok(_) => Ok("allowed".to_owned()),
     }
 }

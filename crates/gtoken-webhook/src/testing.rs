@@ -13,7 +13,7 @@ use crate::accounts::api::ServiceAccounts;
 use crate::accounts::index::Doubt;
 use crate::accounts::{Accounts, Key};
 use crate::admin::Admin;
-use crate::admit::Admitter;
+use crate::admit::{Admitter, OnUnknown};
 use crate::metrics::Metrics;
 use crate::ready::Readiness;
 use crate::routes::Routes;
@@ -57,6 +57,7 @@ pub(crate) fn routes() -> Routes {
         admitter: Admitter {
             accounts: Arc::clone(&accounts),
             settings: Settings::default(),
+            on_unknown: OnUnknown::default(),
             // Reading goes on after the sender is gone.
             server: watch::Sender::new(version).subscribe(),
             metrics: Arc::clone(&metrics),

@@ -18,14 +18,14 @@ use crate::token::{Expectation, IdToken, Lifetime};
 use crate::trouble::Trouble;
 use crate::vitals::{Outcome, Vitals};
 
-/// The longest time for a whole answer: GKE's metadata server is slow at times.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-
 /// A one-shot tries for the last time this long before its time is over.
 const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// How long a one-shot goes on with what a person must mend, which may be just about to happen.
 const PERSON_WITHIN: Duration = Duration::from_mins(1);
+
+/// What is next after most failures.
+const STILL_TRYING: &str = "still trying";
 
 /// The agent, by what it gets tokens from, how it tells the time and where it logs.
 #[derive(Debug)]
@@ -179,18 +179,19 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
         let end = timeout.map(|timeout| started.saturating_add(timeout));
         loop {
             let left = end.map(|end| end.saturating_sub(self.clock.uptime()));
-            let within = left.unwrap_or(ANSWER_WITHIN).min(ANSWER_WITHIN);
+            let patience = self.source.patience();
+            let within = left.map_or(patience, |left| left.min(patience));
             let Err(error) = self.attempt(within) else {
                 return Ok(());
             };
             if error.retry() == Retry::Transient && self.is_in_place_and_not_due() {
-                self.complain(&error);
+                self.complain(&error, "which will do for now");
                 return Ok(());
             }
             let Some(pause) = self.pause_before(end, &error) else {
                 return Err(self.give_up(error));
             };
-            self.complain(&error);
+            self.complain(&error, STILL_TRYING);
             let until = self.clock.uptime().saturating_add(pause);
             while self.wait_until(until) == Woken::ClockSet {}
         }
@@ -242,9 +243,9 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
     /// Keeps the token fresh. Ends only when nobody can ever read it.
     pub fn refresh(&mut self) -> GaveUp {
         loop {
-            match self.attempt(ANSWER_WITHIN) {
+            match self.attempt(self.source.patience()) {
                 Err(error) if error.retry() == Retry::Never => return self.give_up(error),
-                Err(error) => self.complain(&error),
+                Err(error) => self.complain(&error, STILL_TRYING),
                 Ok(()) => {}
             }
             self.rest();
@@ -385,8 +386,8 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
         )
     }
 
-    /// Says what fails and what that means for readers, when it is new or a minute has passed.
-    fn complain(&mut self, error: &AttemptError) {
+    /// Says what fails, what that means for readers and what is next, when it is new or a minute has passed.
+    fn complain(&mut self, error: &AttemptError, next: &str) {
         let reading = self.clock.read();
         if !self.trouble.worth_saying(&error.topic(), reading.uptime) {
             return;
@@ -404,13 +405,15 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
                 (Level::Error, state)
             }
         };
-        let next = match error.retry() {
-            Retry::NeedsPerson => "a person must mend this; still trying",
-            Retry::Never | Retry::Transient => "still trying",
+        let needs_person = error.retry() == Retry::NeedsPerson;
+        let whose = if needs_person {
+            "a person must mend this; "
+        } else {
+            ""
         };
-        let mut line = Line::new(level, format!("{state}; {next}: {error}"))
+        let mut line = Line::new(level, format!("{state}; {whose}{next}: {error}"))
             .with("reason", error.to_string())
-            .with("needs_person", error.retry() == Retry::NeedsPerson);
+            .with("needs_person", needs_person);
         if let Some(until) = until {
             line = line.at("expires_at", until);
         }

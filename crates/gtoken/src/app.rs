@@ -7,7 +7,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use gtoken_contract::{AgentFlags, Mode, Source};
@@ -18,11 +17,9 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::excerpt::printable;
 use crate::exit::{NEEDS_PERSON, TRY_AGAIN, USAGE};
-use crate::health::HealthAddress;
 use crate::log::{Format, Level, Line};
 use crate::schedule::Jitter;
 use crate::source::{AnySource, MetadataServer, Retry, apart};
-use crate::vitals::Vitals;
 use crate::{check, health, inspect, log, signals};
 
 /// Where kubelet reads a container's last words, to show them in `kubectl describe`.
@@ -31,11 +28,13 @@ const TERMINATION_MESSAGE: &str = "/dev/termination-log";
 /// Runs the agent to its end.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
-    if args.get(1).is_some_and(|word| word == apart::CHILD) {
-        args.remove(1);
-        return answer_apart(args);
+    if let Some(now) = apart::told(&mut args) {
+        return answer_apart(args, now);
     }
     let subcommand = args.get(1).and_then(|word| Subcommand::named(word));
+    // What the other flags are wrong about is for whoever reads the log, too.
+    let is_json = subcommand.is_none() && args.iter().any(|word| word == "--json");
+    let asked = if is_json { Format::Json } else { Format::Text };
     let (log, (code, reason)) = match cli::parse(args) {
         Ok(Command::Help) => return print(cli::HELP),
         Ok(Command::Version) => return print(cli::VERSION),
@@ -47,7 +46,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         Err(error) => {
             let failure = (USAGE, format!("{error}; see gtoken --help"));
-            (Format::Text, failure)
+            (asked, failure)
         }
     };
     let line = Line::new(Level::Error, reason.as_str()).with("exit_code", code);
@@ -60,14 +59,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Is the child that asks Google's APIs; its flags were rendered by the agent.
-fn answer_apart(args: Vec<OsString>) -> ExitCode {
+fn answer_apart(args: Vec<OsString>, now: SystemTime) -> ExitCode {
     let Ok(Command::Run(flags, _)) = cli::parse(args) else {
         return ExitCode::from(USAGE);
     };
     let Ok(config) = Config::new(flags, variable) else {
         return ExitCode::from(USAGE);
     };
-    let (code, answer) = apart::answer(config);
+    let (code, answer) = apart::answer(config, now);
     print(&answer);
     code
 }
@@ -124,33 +123,15 @@ fn run(flags: AgentFlags, outside: Outside) -> Result<(), (u8, String)> {
         Jitter::seeded(RandomState::new().build_hasher().finish()),
     );
     if let Some(address) = outside.health_address {
-        tell_health(address, agent.vitals(), outside.log)?;
+        // Before the first attempt: who asked for the port must not find out by its absence that there is none.
+        let say = move |line: &Line| log::say(outside.log, line);
+        health::serve(address, agent.vitals(), say).map_err(|error| (USAGE, error.to_string()))?;
     }
     match config.mode {
         Mode::OneShot => agent.one_shot(config.timeout),
         Mode::Refresh => Err(agent.refresh()),
     }
     .map_err(|gave_up: GaveUp| (exit_code(gave_up.error.retry()), gave_up.to_string()))
-}
-
-/// Opens the port before the first attempt: who asked for it must not find out by its absence that there is none.
-fn tell_health(
-    address: HealthAddress,
-    vitals: Arc<Vitals>,
-    log: Format,
-) -> Result<(), (u8, String)> {
-    match health::serve(address, vitals) {
-        Ok(bound) => {
-            let message = format!("telling how it is at http://{bound}/healthz and /metrics");
-            log::say(
-                log,
-                &Line::new(Level::Info, message).with("address", bound.to_string()),
-            );
-            Ok(())
-        }
-        Err(error) if error.is_usage() => Err((USAGE, error.to_string())),
-        Err(error) => Err((TRY_AGAIN, error.to_string())),
-    }
 }
 
 fn exit_code(retry: Retry) -> u8 {

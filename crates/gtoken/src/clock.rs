@@ -182,15 +182,4 @@ mod tests {
         assert_eq!(clock.wait(SHORT), Woken::InTime);
         assert!(clock.uptime() >= SHORT);
     }
-
-    /// Sets the machine's clock to what it shows, which is enough to be told of.
-    #[test]
-    #[ignore = "sets the machine's clock, for which it must be root; by request only"]
-    fn a_clock_that_is_set_ends_a_wait_once() {
-        let clock = SystemClock::start();
-        let show = clock_gettime(ClockId::Realtime);
-        rustix::time::clock_settime(ClockId::Realtime, show).unwrap();
-        assert_eq!(clock.wait(Duration::from_hours(1)), Woken::ClockSet);
-        assert_eq!(clock.wait(SHORT), Woken::InTime);
-    }
 }

@@ -2,8 +2,8 @@
 //!
 //! They are served by a thread of their own, which exists only then. On the agent's thread, by poll(2), they would cost
 //! next to nothing, but an attempt holds that one for up to 20 s, and a pod whose token is good would fail its probes
-//! because the metadata server is slow. The thread costs 15 KiB, 20 once somebody has asked. While it runs it allocates
-//! nothing and takes no lock, so that the process may still fork.
+//! because the metadata server is slow. The thread costs 15 KiB, 20 once somebody has asked. Once the port is open it
+//! allocates nothing and takes no lock, so that the process may still fork.
 
 mod address;
 mod page;
@@ -22,6 +22,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub use address::{HealthAddress, InvalidAddress};
 
 use crate::cli::HEALTH_ADDRESS;
+use crate::log::{Level, Line};
 use crate::vitals::{self, Vitals};
 use page::Page;
 use request::{Head, Request};
@@ -36,41 +37,61 @@ const CLIENTS: usize = 4;
 /// that a container's limit leaves to the next attempt.
 const PACE: Duration = Duration::from_millis(5);
 
+/// How soon a port that could not be opened is tried again.
+const PAUSE: Duration = Duration::from_secs(3);
+
 /// More than the thread's few buffers take.
 const STACK: usize = 64 * 1024;
 
 /// Opens the port and serves it for as long as the process lives; between clients nothing ever wakes up.
-pub fn serve(address: HealthAddress, vitals: Arc<Vitals>) -> Result<SocketAddr, CannotListen> {
-    let start = || {
-        let listener = address.listen()?;
-        listener.set_nonblocking(true)?;
-        let bound = listener.local_addr()?;
-        let mut server = Server {
-            listener,
-            clients: Default::default(),
-        };
-        let thread = thread::Builder::new()
-            .name("health".to_owned())
-            .stack_size(STACK);
-        thread.spawn(move || {
-            loop {
-                server.round(&vitals);
-                thread::sleep(PACE);
-            }
-        })?;
-        Ok(bound)
-    };
-    start().map_err(|error: io::Error| CannotListen {
-        address,
-        kind: error.kind(),
-        reason: error.to_string(),
-    })
+///
+/// A port that cannot be had now is tried again, for no token has to wait for it.
+pub fn serve(
+    address: HealthAddress,
+    vitals: Arc<Vitals>,
+    say: impl Fn(&Line) + Copy + Send + 'static,
+) -> Result<(), CannotListen> {
+    let opened = Server::open(address);
+    match &opened {
+        Ok(server) => say(&server.opened()),
+        Err(error) if error.is_usage() => return Err(error.clone()),
+        Err(error) => say(&error.to_be_tried_again()),
+    }
+    let thread = thread::Builder::new()
+        .name("health".to_owned())
+        .stack_size(STACK);
+    let spawned = thread.spawn(move || {
+        let mut server = opened.unwrap_or_else(|_| {
+            let server = keep_trying(address);
+            say(&server.opened());
+            server
+        });
+        loop {
+            server.round(&vitals);
+            thread::sleep(PACE);
+        }
+    });
+    if let Err(error) = spawned {
+        let lost = CannotListen::new(address, &error).to_string();
+        say(&Line::new(Level::Warning, lost));
+    }
+    Ok(())
+}
+
+fn keep_trying(address: HealthAddress) -> Server {
+    loop {
+        thread::sleep(PAUSE);
+        if let Ok(server) = Server::open(address) {
+            return server;
+        }
+    }
 }
 
 /// The open port, and who came there.
 #[derive(Debug)]
 struct Server {
     listener: TcpListener,
+    bound: SocketAddr,
     clients: [Option<Client>; CLIENTS],
 }
 
@@ -85,6 +106,27 @@ struct Client {
 }
 
 impl Server {
+    fn open(address: HealthAddress) -> Result<Self, CannotListen> {
+        let open = || {
+            let listener = address.listen()?;
+            listener.set_nonblocking(true)?;
+            let bound = listener.local_addr()?;
+            Ok(Self {
+                listener,
+                bound,
+                clients: Default::default(),
+            })
+        };
+        open().map_err(|error: io::Error| CannotListen::new(address, &error))
+    }
+
+    /// What the log says of it.
+    fn opened(&self) -> Line {
+        let bound = self.bound.to_string();
+        let message = format!("telling how it is at http://{bound}/healthz and /metrics");
+        Line::new(Level::Info, message).with("address", bound)
+    }
+
     /// Waits until something happens, and serves it.
     fn round(&mut self, vitals: &Vitals) {
         let now = Instant::now();
@@ -188,6 +230,19 @@ pub struct CannotListen {
 }
 
 impl CannotListen {
+    fn new(address: HealthAddress, error: &io::Error) -> Self {
+        Self {
+            address,
+            kind: error.kind(),
+            reason: error.to_string(),
+        }
+    }
+
+    /// What the log says of it, while it may pass.
+    fn to_be_tried_again(&self) -> Line {
+        Line::new(Level::Warning, format!("{self}; trying again"))
+    }
+
     /// Whether no time can help, but another address.
     pub fn is_usage(&self) -> bool {
         matches!(

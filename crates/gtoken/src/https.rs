@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustls::CertificateError;
-use ureq::http::{HeaderValue, Request, header};
+use ureq::http::{HeaderName, HeaderValue, Request, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Error, Proxy, RequestExt as _, Timeout};
@@ -15,6 +15,7 @@ use crate::credentials::{Secret, read_file};
 use crate::excerpt::{excerpt, shown_path};
 use crate::exchange::{self, Answer};
 use crate::resolver::NoThreadForAddresses;
+use crate::source::ANSWER_WITHIN;
 use crate::tls;
 use crate::token::MAX_BYTES;
 
@@ -131,10 +132,10 @@ impl Https {
     }
 
     /// Gets what may stand on the same machine or network, past every proxy.
-    pub fn get(&self, url: &str, headers: &[(String, Secret)]) -> Result<Answer, Failure> {
+    pub fn get(&self, url: &str, headers: &[(HeaderName, HeaderValue)]) -> Result<Answer, Failure> {
         let mut request = Request::get(url);
         for (name, value) in headers {
-            request = request.header(name.as_str(), value.expose());
+            request = request.header(name, value);
         }
         self.send(request.body(Vec::new()), true)
     }
@@ -145,7 +146,7 @@ impl Https {
         request: Result<Request<Vec<u8>>, ureq::http::Error>,
         is_local: bool,
     ) -> Result<Answer, Failure> {
-        let left = self.left();
+        let left = self.left().min(ANSWER_WITHIN);
         let connect = exchange::connect_limit(left);
         let http = self.http.clone();
         let request = request.map_err(|error| Failure::of(&error.into()))?;

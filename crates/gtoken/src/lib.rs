@@ -1,8 +1,7 @@
 //! The agent: gets a Google ID token for the pod it runs in and keeps a token file fresh.
 //!
-//! It runs in every injected pod, so its tree of dependencies is small and it has one thread, but for the look-up of a host by name
-//! and for [`health`], where that is asked for;
-//! what needs TLS happens in a child process ([`source::apart`]).
+//! It runs in every injected pod, so its tree of dependencies is small, and while it waits it has one thread, and that of [`health`]
+//! where that is asked for; what needs TLS happens in a child process ([`source::apart`]).
 //! The way of a token: [`source`] fetches it, [`token`] checks it, [`agent`] decides whether it is
 //! newer, [`sink`] publishes it, [`schedule`] says when to ask again, and `reckoning` what time it is.
 

@@ -19,8 +19,16 @@ use crate::credentials::Secret;
 use crate::https::InvalidAuthorities;
 use crate::token::{Expectation, IdToken, InvalidToken};
 
+/// The longest time for a whole answer: GKE's metadata server is slow at times.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
 /// Something that gives ID tokens.
 pub trait Source {
+    /// The longest time for an attempt: that of an answer, unless there is something else to wait for.
+    fn patience(&self) -> Duration {
+        ANSWER_WITHIN
+    }
+
     /// Gets a token that fits, in one attempt that takes no longer than `within`.
     fn id_token(
         &self,
@@ -147,9 +155,13 @@ impl SourceError {
         }
     }
 
-    /// Whether a token came that would be valid at another time of day.
+    /// Whether this attempt would have had a token at another time of day.
     pub fn is_about_time(&self) -> bool {
-        matches!(self, Self::NotUsable { reason, .. } if reason.is_about_time())
+        match self {
+            Self::NotUsable { reason, .. } => reason.is_about_time(),
+            Self::Refused { said, .. } | Self::Relayed { said, .. } => refusal::is_about_time(said),
+            _ => false,
+        }
     }
 }
 

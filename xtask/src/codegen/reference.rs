@@ -173,6 +173,12 @@ const WEBHOOK: &[Row] = &[
         "a_dry_start_tries_everything_and_serves_nothing",
         "a_dry_start_says_all_that_is_wrong_at_once",
     ),
+    row(
+        "--on-unknown",
+        "admit",
+        "with_on_unknown_admit_no_pod_waits_for_an_api_server_but_one_that_must_have_credentials",
+        REFUSED,
+    ),
     row("--telemetry-listen-address", ":8080", PARSED_AS_GO, REFUSED),
     row(
         "--image",

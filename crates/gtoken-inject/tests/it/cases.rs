@@ -56,6 +56,7 @@ cases! {
     clash_volume_name => "clash-volume-name",
     cluster_source => "cluster-source",
     cluster_source_by_flag => "cluster-source-by-flag",
+    cluster_source_clash_mount_above => "cluster-source-clash-mount-above",
     cluster_source_clash_volume => "cluster-source-clash-volume",
     cluster_source_host_network => "cluster-source-host-network",
     cluster_source_takes_any_name => "cluster-source-takes-any-name",

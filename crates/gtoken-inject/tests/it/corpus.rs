@@ -1,13 +1,25 @@
 //! What fuzzers begin with, tried without one: `fuzz/` has the promises and the corpora.
 
+#[path = "../../../../fuzz/promises/admission.rs"]
+mod admission;
+#[path = "../../../../fuzz/promises/annotations.rs"]
+mod annotations;
+#[path = "../../../../fuzz/promises/choices.rs"]
+pub(crate) mod choices;
 #[path = "../../../../fuzz/promises/codec.rs"]
 mod codec;
 #[path = "../../../../fuzz/promises/corpus.rs"]
 mod entries;
+#[path = "../../../../fuzz/promises/patch.rs"]
+pub(crate) mod patch;
+#[path = "../../../../fuzz/promises/pods.rs"]
+mod pods;
 #[path = "../../../../fuzz/promises/reader.rs"]
 pub(crate) mod reader;
 #[path = "../../../../fuzz/promises/review.rs"]
 mod review;
+#[path = "../../../../fuzz/promises/world.rs"]
+pub(crate) mod world;
 
 #[test]
 fn no_review_of_the_corpus_breaks_a_promise() {
@@ -27,4 +39,9 @@ fn the_codec_agrees_with_serde_on_every_beginning_of_a_text() {
     for end in 0..=text.len() {
         codec::hold(&text.as_bytes()[..end]);
     }
+}
+
+#[test]
+fn no_world_of_the_corpus_breaks_a_promise() {
+    entries::try_each("patch", patch::hold);
 }

@@ -165,7 +165,7 @@ fn everywhere() -> Request {
 }
 
 /// Says in a line what went wrong with a call of this verb, and by which rule a missing permission is given.
-pub(super) fn describe_call(verb: &str, error: &kube::Error) -> String {
+pub(crate) fn describe_call(verb: &str, error: &kube::Error) -> String {
     let reason = describe(error);
     if !is_forbidden(error) {
         return reason;

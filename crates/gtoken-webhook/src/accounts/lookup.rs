@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gtoken_inject::{Binding, Unbound};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio::time::timeout;
 
-use super::api::{ServiceAccounts, describe_call};
+use super::api::{ServiceAccounts, describe_call, is_forbidden};
 use super::index::{AccountIndex, Doubt, Lookup};
 use super::limits::RateLimit;
 use super::recent::Recent;
@@ -67,6 +67,8 @@ pub struct Accounts {
     turns: Semaphore,
     /// GETs on their way, so that a hundred pods of one ServiceAccount cost one.
     asked: Mutex<HashMap<Key, Arc<Asked>>>,
+    /// A GET was refused for want of permission.
+    refused: Notify,
     api: ServiceAccounts,
     metrics: Arc<Metrics>,
 }
@@ -82,6 +84,7 @@ impl Accounts {
             rate: Mutex::new(RateLimit::per_second(GETS_PER_SECOND)),
             turns: Semaphore::new(GETS_AT_ONCE),
             asked: Mutex::new(HashMap::new()),
+            refused: Notify::new(),
             api,
             metrics,
         }
@@ -143,6 +146,11 @@ impl Accounts {
         &self.api
     }
 
+    /// Waits until a GET is refused for want of permission.
+    pub(super) async fn refused(&self) {
+        self.refused.notified().await;
+    }
+
     /// Joins a GET for the same ServiceAccount that is on its way, or sends one.
     ///
     /// When whoever sent it gives up, the next one who waits for it sends it anew.
@@ -167,7 +175,12 @@ impl Accounts {
         };
         let found = match timeout(GET_TIMEOUT, get).await {
             Ok(Ok(found)) => found,
-            Ok(Err(error)) => return Err(Unknown::Failed(describe_call("get", &error).into())),
+            Ok(Err(error)) => {
+                if is_forbidden(&error) {
+                    self.refused.notify_one();
+                }
+                return Err(Unknown::Failed(describe_call("get", &error).into()));
+            }
             Err(_) => return Err(Unknown::TimedOut),
         };
         let binding = found.map_or(Err(Unbound::NotFound), |found| self.api.binding(&found));

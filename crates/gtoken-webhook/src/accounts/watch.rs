@@ -14,10 +14,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::Accounts;
-use super::Key;
-use super::api::{
-    Changes, INITIAL_EVENTS_END, ServiceAccount, describe, describe_call, is_forbidden,
-};
+use super::api::{Changes, INITIAL_EVENTS_END, ServiceAccount, describe, describe_call};
 use super::index::{Doubt, Listing};
 use crate::ready::Awaited;
 
@@ -93,25 +90,12 @@ struct Pump<'a> {
 impl Pump<'_> {
     /// Reads all ServiceAccounts into the index; returns the version to watch from, and the watch where one is open.
     async fn read(&mut self) -> Result<(String, Option<Changes>), String> {
-        if self.listed.is_missing() {
-            self.may_get().await?;
-        }
         match self.stream().await {
             Ok((version, changes)) => Ok((version, Some(changes))),
             Err(reason) => {
                 debug!(reason, "ServiceAccounts are not streamed; reading pages");
                 Ok((self.list().await?, None))
             }
-        }
-    }
-
-    /// Whether single ServiceAccounts may be read, which else the first pod that needs it would find out.
-    async fn may_get(&self) -> Result<(), String> {
-        let key = Key::new("default", "default").expect("it is a name");
-        match timeout(STREAM_TIMEOUT, self.accounts.api().one(&key)).await {
-            Ok(Err(error)) if is_forbidden(&error) => Err(describe_call("get", &error)),
-            // Whatever else goes wrong is no question of permission.
-            _ => Ok(()),
         }
     }
 

@@ -74,6 +74,34 @@ async fn a_pod_that_must_be_injected_is_not_rejected_without_a_confirming_get() 
 }
 
 #[tokio::test]
+async fn an_unknown_pod_is_admitted_with_a_warning_where_that_is_wanted_and_it_may_go_without() {
+    let admitter = Admitter {
+        on_unknown: OnUnknown::Admit,
+        ..routes().admitter
+    };
+    let answer = admit(&admitter, &review("unseen")).await;
+    let response = &answer["response"];
+    assert_eq!(response["allowed"], json!(true));
+    assert_eq!(response.get("patch"), None);
+    let warning = Reason::UnknownServiceAccount.to_string();
+    assert_eq!(response["warnings"], json!([warning]));
+    let outcome = &response["auditAnnotations"]["outcome"];
+    assert_eq!(outcome, "unknown-service-account");
+    let mut labelled = review("unseen");
+    labelled["request"]["object"]["metadata"]["labels"] = json!({"amazonaws.com/inject": "true"});
+    let body = labelled.to_string();
+    let admission = admitter.admit(body.as_bytes(), soon()).await;
+    assert_eq!(admission.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let metrics = admitter.metrics.encode(&admitter.accounts.state());
+    for line in [
+        r#"gtoken_webhook_reviews_total{outcome="unknown-service-account",answer="allowed"} 1"#,
+        r#"gtoken_webhook_reviews_total{outcome="get-failed",answer="unavailable"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test]
 async fn a_pod_that_is_left_alone_needs_no_answer_from_the_api_server() {
     let admitter = routes().admitter;
     let mut review = review("unseen");

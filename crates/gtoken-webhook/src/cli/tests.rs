@@ -44,6 +44,7 @@ fn without_flags_it_is_what_the_library_has_as_defaults() {
     assert_eq!(server.inject.settings(), Ok(Settings::default()));
     assert_eq!(server.serve.listen_address.to_string(), ":8443");
     assert_eq!(server.serve.drain_delay, Duration::from_secs(10));
+    assert_eq!(server.on_unknown, OnUnknown::Retry);
     assert!(server.admin.telemetry_listen_address.is_none());
 }
 
@@ -103,6 +104,7 @@ fn takes_our_own_flags() {
         "--agent-memory-limit=64Mi",
         "--agent-run-as-user=1000",
         "--drain-delay=1m30s",
+        "--on-unknown=admit",
     ]);
     let settings = server.inject.settings().unwrap();
     assert_eq!(settings.dialect.prefixes.to_string(), "example.com");
@@ -125,6 +127,7 @@ fn takes_our_own_flags() {
     assert_eq!(settings.resources.cpu_limit, "0.2");
     assert_eq!(settings.run_as_user, 1000);
     assert_eq!(server.serve.drain_delay, Duration::from_secs(90));
+    assert_eq!(server.on_unknown, OnUnknown::Admit);
 }
 
 #[test]
@@ -358,6 +361,7 @@ fn values_that_would_reject_every_pod_are_refused() {
         "--telemetry-listen-address=8080",
         "--drain-delay=10",
         "--drain-delay=-1s",
+        "--on-unknown=refuse",
         "--tls-min-version=1.1",
         "--tls-min-version=VersionTLS11",
         "--tls-mode=on",

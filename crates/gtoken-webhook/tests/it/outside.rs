@@ -128,6 +128,33 @@ fn a_failure_outside_us_degrades_as_configured_and_is_counted() {
 }
 
 #[test]
+fn with_on_unknown_admit_no_pod_waits_for_an_api_server_but_one_that_must_have_credentials() {
+    let webhook = Webhook::start_with(&["--on-unknown=admit"]);
+    for fault in [
+        Fault::GetError,
+        Fault::GetForbidden,
+        Fault::GetSlow(Duration::from_secs(5)),
+        Fault::Away,
+    ] {
+        webhook.kubernetes().play(fault);
+        let mut unseen = review("unseen");
+        let response = webhook.review(&unseen);
+        assert_eq!(response["allowed"], json!(true), "{fault:?}");
+        assert_eq!(response.get("patch"), None, "{fault:?}");
+        let warning = response["warnings"][0].as_str().unwrap();
+        assert!(warning.starts_with("no AWS credentials: "), "{warning}");
+        unseen["request"]["object"]["metadata"]["labels"] = json!({"amazonaws.com/inject": "true"});
+        let answer = webhook.post(&unseen);
+        assert_eq!(answer.status, 503, "{fault:?}");
+        assert_eq!(answer.retry_after.as_deref(), Some("1"));
+        webhook.kubernetes().play(Fault::None);
+    }
+    webhook.assert_counted(
+        r#"gtoken_webhook_reviews_total{outcome="unknown-service-account",answer="allowed"} 4"#,
+    );
+}
+
+#[test]
 fn a_get_that_fails_is_asked_no_more_than_twenty_times_a_second() {
     let webhook = Webhook::start();
     webhook.kubernetes().play(Fault::GetError);
@@ -149,12 +176,18 @@ fn says_what_rbac_lacks(faults: &[Fault], verb: &str, message: &str, status: u16
         sandbox.kubernetes().play(*fault);
     }
     let webhook = Webhook::listening(sandbox, &[]);
-    let rule = format!(r#"{{apiGroups: [""], resources: [serviceaccounts], verbs: [{verb}]}}"#);
     let line = webhook.logged(message);
-    assert!(line["reason"].as_str().unwrap().contains(&rule), "{line}");
+    let reason = line["reason"].as_str().unwrap();
+    assert!(reason.contains(&rule(verb)), "{line}");
+    assert_readiness_names(&webhook, verb, status);
+}
+
+/// Waits until `/readyz` names the rule that is missing, and with it granted until all is well.
+#[track_caller]
+fn assert_readiness_names(webhook: &Webhook, verb: &str, status: u16) {
     let refused = awaited("the rule in /readyz", || {
         let answer = webhook.get("/readyz");
-        answer.body.contains(&rule).then_some(answer)
+        answer.body.contains(&rule(verb)).then_some(answer)
     });
     assert_eq!(refused.status, status, "{refused:?}");
     webhook.kubernetes().play(Fault::None);
@@ -169,7 +202,7 @@ fn says_what_rbac_lacks(faults: &[Fault], verb: &str, message: &str, status: u16
 
 #[test]
 fn without_permission_to_get_the_missing_rule_is_said() {
-    let message = "cannot read ServiceAccounts; trying again";
+    let message = "a single ServiceAccount may not be read";
     says_what_rbac_lacks(&[Fault::GetForbidden], "get", message, 503);
 }
 
@@ -185,6 +218,27 @@ fn without_permission_to_watch_the_missing_rule_is_said() {
     let message = "the watch of ServiceAccounts failed; opening it anew";
     // It has read everything and can answer, if not for long.
     says_what_rbac_lacks(&[Fault::WatchRefused], "watch", message, 200);
+}
+
+fn rule(verb: &str) -> String {
+    format!(r#"{{apiGroups: [""], resources: [serviceaccounts], verbs: [{verb}]}}"#)
+}
+
+#[test]
+fn a_permission_taken_away_is_said_until_it_is_back() {
+    let webhook = Webhook::start();
+    webhook.kubernetes().play(Fault::GetForbidden);
+    assert_eq!(webhook.post(&review("unseen")).status, 503);
+    assert_readiness_names(&webhook, "get", 200);
+
+    webhook.kubernetes().play(Fault::WatchRefused);
+    webhook.kubernetes().close_watches();
+    assert_readiness_names(&webhook, "watch", 200);
+
+    webhook.kubernetes().play(Fault::ListForbidden);
+    webhook.kubernetes().play(Fault::WatchRefused);
+    webhook.kubernetes().close_watches();
+    assert_readiness_names(&webhook, "list", 200);
 }
 
 /// How many single ServiceAccounts were asked for whose path holds `part`.

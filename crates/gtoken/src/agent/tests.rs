@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::sink::TokenFile;
-use crate::source::MetadataServer;
+use crate::source::{ANSWER_WITHIN, MetadataServer};
 use crate::testing::{NOW, TestClock, expectation, jwt, jwt_of};
 use crate::token::InvalidToken;
 
@@ -289,7 +289,7 @@ fn a_failure_is_logged_once_a_minute_with_what_it_means() {
     let mut agent = stage.agent(source);
     while stage.clock.uptime() < Duration::from_mins(5) {
         if let Err(error) = agent.attempt(ANSWER_WITHIN) {
-            agent.complain(&error);
+            agent.complain(&error, STILL_TRYING);
         }
         agent.rest();
     }
@@ -356,11 +356,8 @@ fn a_token_in_place_that_is_not_due_serves_a_one_shot_while_the_source_is_away()
         Ok(())
     );
     assert_eq!(stage.in_place(), Some(in_place));
-    assert!(
-        stage.log().contains("is good until 2026-11-23T00:50:00Z"),
-        "{}",
-        stage.log()
-    );
+    let words = "is good until 2026-11-23T00:50:00Z; which will do for now: ";
+    assert!(stage.log().contains(words), "{}", stage.log());
     let refused = stage
         .agent(scripted(|_, _| Err(refused(404))))
         .one_shot(None);
@@ -368,6 +365,23 @@ fn a_token_in_place_that_is_not_due_serves_a_one_shot_while_the_source_is_away()
         refused.is_err(),
         "what a person must mend is not passed over"
     );
+}
+
+#[test]
+fn a_token_that_ran_out_while_the_agent_was_stopped_in_its_request_is_not_published() {
+    let stage = Stage::new();
+    let source = scripted(|attempt, now| {
+        if attempt == 0 {
+            stage.clock.wait(Duration::from_hours(2));
+        }
+        Ok(jwt(seconds(now), seconds(now) + 3600))
+    });
+    let mut agent = stage.agent(source);
+    let error = agent.attempt(ANSWER_WITHIN).unwrap_err();
+    assert_eq!(error.retry(), Retry::Transient, "{error}");
+    assert_eq!(stage.in_place(), None);
+    assert_eq!(agent.attempt(ANSWER_WITHIN), Ok(()));
+    assert!(stage.in_place().is_some());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::Value;
+use ureq::http::{HeaderName, HeaderValue};
 
 use super::fields::{Fields, not};
 use super::{AccountUrl, HttpsUrl, InvalidCredentials, Secret, WebUrl};
@@ -55,7 +56,7 @@ pub enum Subject {
         /// Where to ask.
         url: WebUrl,
         /// What to send along.
-        headers: Vec<(String, Secret)>,
+        headers: Vec<(HeaderName, HeaderValue)>,
         /// How it stands in the answer.
         format: Format,
     },
@@ -164,15 +165,23 @@ fn format(source: Fields<'_>) -> Result<Format, InvalidCredentials> {
     }
 }
 
-fn headers(value: &Value) -> Result<Vec<(String, Secret)>, InvalidCredentials> {
-    let complaint = || not("credential_source.headers", "an object of texts");
+/// Their values count as secrets, so that `Debug` does not show them.
+fn headers(value: &Value) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidCredentials> {
     let header = |(name, value): (&String, &Value)| {
-        let value = value.as_str().ok_or_else(complaint)?;
-        Ok((name.clone(), Secret::new(value)))
+        let name = name.parse().ok()?;
+        let mut value: HeaderValue = value.as_str()?.parse().ok()?;
+        value.set_sensitive(true);
+        Some((name, value))
     };
-    match value {
-        Value::Null => Ok(Vec::new()),
+    let headers = match value {
+        Value::Null => Some(Vec::new()),
         Value::Object(headers) => headers.iter().map(header).collect(),
-        _ => Err(complaint()),
-    }
+        _ => None,
+    };
+    headers.ok_or_else(|| {
+        not(
+            "credential_source.headers",
+            "an object of names and values of HTTP headers",
+        )
+    })
 }

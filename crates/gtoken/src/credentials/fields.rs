@@ -1,5 +1,6 @@
 //! The fields of a JSON object, each read with its form; a complaint names the field and never shows its value.
 
+use gtoken_contract::GoogleIdentity;
 use serde_json::{Map, Value};
 
 use super::{AccountUrl, HttpsUrl, InvalidCredentials, Secret};
@@ -52,6 +53,11 @@ impl<'a> Fields<'a> {
             _ => None,
         };
         texts.ok_or_else(|| not(field, "a list of texts"))
+    }
+
+    pub(super) fn email(self, field: &'static str) -> Result<GoogleIdentity, InvalidCredentials> {
+        let email = self.text(field)?.parse();
+        email.map_err(|_| not(field, "the email of a Google service account"))
     }
 
     pub(super) fn secret(self, field: &'static str) -> Result<Secret, InvalidCredentials> {

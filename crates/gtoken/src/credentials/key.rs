@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use gtoken_contract::GoogleIdentity;
 use rustls::SignatureScheme;
 use rustls::crypto::ring::sign::RsaSigningKey;
 use rustls::pki_types::PrivateKeyDer;
@@ -16,7 +17,7 @@ use super::{HttpsUrl, InvalidCredentials, Secret, TOKEN_URI};
 
 /// A service account with one of its keys.
 pub struct ServiceAccountKey {
-    email: String,
+    email: GoogleIdentity,
     key_id: Option<String>,
     key: RsaSigningKey,
     token_uri: HttpsUrl,
@@ -34,7 +35,7 @@ impl ServiceAccountKey {
         let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok();
         let key = key.and_then(|key| RsaSigningKey::new(&key).ok());
         Ok(Self {
-            email: fields.text("client_email")?.to_owned(),
+            email: fields.email("client_email")?,
             key_id: fields.optional_text("private_key_id")?.map(str::to_owned),
             key: key
                 .filter(|key| key.choose_scheme(&SCHEMES).is_some())
@@ -45,7 +46,7 @@ impl ServiceAccountKey {
 
     /// The account's email.
     pub fn email(&self) -> &str {
-        &self.email
+        self.email.as_str()
     }
 
     /// Where assertions are taken.
@@ -62,8 +63,8 @@ impl ServiceAccountKey {
             since.as_secs()
         };
         let claims = json!({
-            "iss": self.email,
-            "sub": self.email,
+            "iss": self.email(),
+            "sub": self.email(),
             "aud": self.token_uri.as_str(),
             "iat": seconds(now),
             "exp": seconds(now + LIFE),

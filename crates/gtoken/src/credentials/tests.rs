@@ -93,6 +93,18 @@ fn says_what_is_no_credentials_and_why() {
             "its `client_email` is not a text",
         ),
         (
+            changed(key, "/client_email", json!("reader")),
+            "its `client_email` is not the email of a Google service account",
+        ),
+        (
+            changed(
+                impersonated,
+                "/service_account_impersonation_url",
+                json!("https://x/serviceAccounts/reader:generateAccessToken"),
+            ),
+            "its `service_account_impersonation_url` does not end in",
+        ),
+        (
             changed(
                 impersonated,
                 "/service_account_impersonation_url",
@@ -144,7 +156,7 @@ fn knows_where_a_subject_token_is() {
         subject(url),
         Ok(Subject::Url {
             url: "http://169.254.169.254/metadata".parse().unwrap(),
-            headers: vec![("Metadata".to_owned(), Secret::new("True"))],
+            headers: vec![("metadata".parse().unwrap(), "True".parse().unwrap())],
             format: Format::Text,
         })
     );
@@ -177,7 +189,15 @@ fn knows_where_a_subject_token_is() {
         ),
         (
             json!({"url": "http://x", "headers": {"a": 1}}),
-            "an object of texts",
+            "`credential_source.headers` is not an object of names and values",
+        ),
+        (
+            json!({"url": "http://x", "headers": {"no name": "a"}}),
+            "`credential_source.headers` is not an object of names and values",
+        ),
+        (
+            json!({"url": "http://x", "headers": {"a": "no\nvalue"}}),
+            "`credential_source.headers` is not an object of names and values",
         ),
         (
             json!({"executable": {"command": "x", "timeout_millis": "5"}}),
@@ -187,6 +207,24 @@ fn knows_where_a_subject_token_is() {
         let complaint = subject(source).unwrap_err().to_string();
         assert!(complaint.contains(words), "{complaint}");
     }
+}
+
+#[test]
+fn an_account_may_be_named_by_its_unique_id() {
+    let url = "https://x/v1/projects/-/serviceAccounts/104029999999999999999:generateAccessToken";
+    let account = AccountUrl::of_file(url).unwrap();
+    assert_eq!(account.account(), "104029999999999999999");
+}
+
+#[test]
+fn the_headers_for_a_subject_tokens_server_are_not_shown() {
+    let source = json!({"url": "http://x", "headers": {"Authorization": "Bearer hunter2"}});
+    let file = changed(&FILES[1], "/credential_source", source);
+    let shown = format!("{:?}", parse(&file).unwrap());
+    assert!(
+        !shown.contains("hunter2") && shown.contains("authorization"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -86,7 +86,8 @@ impl AccountUrl {
         let (_, account) = url
             .rsplit_once("/serviceAccounts/")
             .ok_or(InvalidUrl::NoAccount)?;
-        if account.is_empty() || account.contains('/') {
+        let is_id = !account.is_empty() && account.bytes().all(|b| b.is_ascii_digit());
+        if !is_id && account.parse::<GoogleIdentity>().is_err() {
             return Err(InvalidUrl::NoAccount);
         }
         Ok(Self {

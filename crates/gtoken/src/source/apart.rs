@@ -1,10 +1,12 @@
 //! Google's APIs asked by a child process, for what TLS takes of memory would stay: 80 KB, and half a megabyte where
 //! `SSL_CERT_FILE` names all authorities of a system.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _};
+use std::path::PathBuf;
 use std::process::{self, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gtoken_contract::{AgentFlags, Audience, Mode};
 
@@ -15,11 +17,11 @@ use crate::credentials::Secret;
 use crate::exit::{NEEDS_PERSON, TRY_AGAIN};
 use crate::token::{Expectation, IdToken, MAX_BYTES};
 
-/// The first argument of the child. It is no one's to type, so no help names it.
+/// The first argument of the child, before the time and the flags. It is no one's to type, so no help names it.
 pub const CHILD: &str = "ask-google-for-an-agent";
 
 /// This very program, also where its file was replaced meanwhile.
-const PROGRAM: &str = "/proc/self/exe";
+pub(super) const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// How the child ends that has a token; else as any agent does.
 const GIVEN: u8 = 0;
@@ -29,19 +31,26 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Google's APIs, asked apart.
 #[derive(Debug)]
-pub struct Apart(pub(super) GoogleApis);
+pub struct Apart {
+    pub(super) apis: GoogleApis,
+    program: PathBuf,
+}
 
 impl Source for Apart {
+    fn patience(&self) -> Duration {
+        self.apis.patience()
+    }
+
     fn id_token(
         &self,
         expectation: &Expectation,
         now: SystemTime,
         within: Duration,
     ) -> Result<IdToken, SourceError> {
-        let (server, token) = match self.ask(&expectation.audience, within) {
+        let (server, token) = match self.ask(&expectation.audience, now, within) {
             Ok((status, answer)) => read(status, &answer)?,
             // Where there are no more processes to be had, memory is the smaller worry.
-            Err(_) => self.0.fetch(&expectation.audience, now, within)?,
+            Err(_) => self.apis.fetch(&expectation.audience, now, within)?,
         };
         let checked = expectation.check(token.expose().to_owned(), now);
         checked.map_err(|reason| SourceError::NotUsable {
@@ -53,9 +62,20 @@ impl Source for Apart {
 }
 
 impl Apart {
-    fn ask(&self, audience: &Audience, within: Duration) -> io::Result<(ExitStatus, String)> {
-        let mut child = Command::new(PROGRAM)
-            .arg(CHILD)
+    /// Asks by a child that runs this program, which is the agent's.
+    pub fn new(apis: GoogleApis, program: impl Into<PathBuf>) -> Self {
+        let program = program.into();
+        Self { apis, program }
+    }
+
+    fn ask(
+        &self,
+        audience: &Audience,
+        now: SystemTime,
+        within: Duration,
+    ) -> io::Result<(ExitStatus, String)> {
+        let mut child = Command::new(&self.program)
+            .args([CHILD, &written(now)])
             .args(self.flags(audience, within).to_args())
             // It ends when this closes, at the latest with this process.
             .stdin(Stdio::piped())
@@ -74,7 +94,7 @@ impl Apart {
 
     /// What the child needs to know beside the environment, which it has too.
     fn flags(&self, audience: &Audience, within: Duration) -> AgentFlags {
-        let (source, service_account) = self.0.asked();
+        let (source, service_account) = self.apis.asked();
         let millis = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
         AgentFlags {
             mode: Mode::OneShot,
@@ -110,8 +130,29 @@ fn read(status: ExitStatus, answer: &str) -> Result<Given, SourceError> {
     }
 }
 
+/// The time that the agent reckons with, which need not be what the machine's clock shows: seconds since 1970.
+fn written(now: SystemTime) -> String {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().to_string()
+}
+
+fn time(written: &OsStr) -> Option<SystemTime> {
+    let seconds = written.to_str()?.parse().ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+/// Takes what only a child is told out of its arguments, the time; `None` for every other start of the program.
+pub fn told(args: &mut Vec<OsString>) -> Option<SystemTime> {
+    let [_, child, now, ..] = args.as_slice() else {
+        return None;
+    };
+    let now = time(now).filter(|_| child == CHILD)?;
+    args.drain(1..=2);
+    Some(now)
+}
+
 /// The child: one attempt, whose outcome goes to standard output, which is a pipe.
-pub fn answer(config: Config) -> (ExitCode, String) {
+pub fn answer(config: Config, now: SystemTime) -> (ExitCode, String) {
     let within = config.timeout.unwrap_or_default();
     let apis = GoogleApis::new(config.google, MetadataServer::new(config.metadata_host));
     end_after(move || thread::sleep(within + GRACE));
@@ -120,7 +161,7 @@ pub fn answer(config: Config) -> (ExitCode, String) {
         let _ = io::stdin().read(&mut [0]);
     });
     let audience = config.expectation.audience;
-    match apis.fetch(&audience, SystemTime::now(), within) {
+    match apis.fetch(&audience, now, within) {
         Ok((server, token)) => (
             ExitCode::from(GIVEN),
             format!("{server}\n{}", token.expose()),
@@ -153,6 +194,24 @@ mod tests {
 
     fn ended(code: u8, answer: &str) -> Result<Given, SourceError> {
         read(ExitStatus::from_raw(i32::from(code) << 8), answer)
+    }
+
+    #[test]
+    fn the_child_is_told_what_time_it_is() {
+        let args = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let now = UNIX_EPOCH + Duration::from_secs(1_795_392_001);
+        let mut child = args(&["gtoken", CHILD, &written(now), "--refresh=false"]);
+        assert_eq!(told(&mut child), Some(now));
+        assert_eq!(child, args(&["gtoken", "--refresh=false"]));
+        for other in [
+            &["gtoken"][..],
+            &["gtoken", "check", "1"],
+            &["gtoken", CHILD, "now"],
+        ] {
+            let mut other = args(other);
+            let before = other.clone();
+            assert_eq!((told(&mut other), other), (None, before));
+        }
     }
 
     #[test]

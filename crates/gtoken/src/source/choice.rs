@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use gtoken_contract::Source as Asked;
 
-use super::{Apart, GoogleApis, MetadataServer, Source, SourceError};
+use super::{Apart, GoogleApis, MetadataServer, Source, SourceError, apart};
 use crate::config::GoogleSettings;
 use crate::token::{Expectation, IdToken};
 
@@ -28,7 +28,7 @@ impl AnySource {
         if is_auto && !apis.has_file() {
             return Self::Metadata(metadata);
         }
-        Self::Google(Box::new(Apart(apis)))
+        Self::Google(Box::new(Apart::new(apis, apart::THIS_PROGRAM)))
     }
 
     /// The source in words.
@@ -37,12 +37,19 @@ impl AnySource {
             Self::Metadata(server) => {
                 format!("{}, for there is no credentials file", server.name())
             }
-            Self::Google(apis) => apis.0.describe(),
+            Self::Google(apart) => apart.apis.describe(),
         }
     }
 }
 
 impl Source for AnySource {
+    fn patience(&self) -> Duration {
+        match self {
+            Self::Google(apart) => apart.patience(),
+            Self::Metadata(server) => server.patience(),
+        }
+    }
+
     fn id_token(
         &self,
         expectation: &Expectation,
@@ -50,7 +57,7 @@ impl Source for AnySource {
         within: Duration,
     ) -> Result<IdToken, SourceError> {
         match self {
-            Self::Google(apis) => apis.id_token(expectation, now, within),
+            Self::Google(apart) => apart.id_token(expectation, now, within),
             Self::Metadata(server) => server.id_token(expectation, now, within),
         }
     }

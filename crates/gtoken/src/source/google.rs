@@ -16,7 +16,7 @@ use gtoken_contract::{Audience, GoogleIdentity, Source as Asked};
 use self::attempt::Attempt;
 pub(super) use self::attempt::Given;
 pub use self::error::CredentialsError;
-use super::{MetadataServer, SourceError};
+use super::{ANSWER_WITHIN, MetadataServer, SourceError};
 use crate::config::GoogleSettings;
 use crate::credentials::{Credentials, Kind, MAX_BYTES, Named, read_file};
 use crate::excerpt::shown_path;
@@ -63,6 +63,15 @@ impl GoogleApis {
             now,
         };
         attempt.id_token(credentials.as_ref())
+    }
+
+    /// The longest time for an attempt, which may begin with a program.
+    pub(super) fn patience(&self) -> Duration {
+        if self.settings.may_run_programs {
+            ANSWER_WITHIN + executable::LONGEST
+        } else {
+            ANSWER_WITHIN
+        }
     }
 
     /// Whether there is a file of credentials, or at least a name of one.

@@ -8,6 +8,14 @@ use super::Retry;
 const INTERCEPTED: &str = "no metadata server answers so: look at GCE_METADATA_HOST and at what proxies or meshes \
                            do with requests to 169.254.169.254";
 
+/// What Google says of an assertion that was signed by a wrong clock.
+const ANOTHER_TIME: &str = "in a reasonable timeframe";
+
+/// Whether a server's words are that our clock is not its own.
+pub(super) fn is_about_time(said: &str) -> bool {
+    said.contains(ANOTHER_TIME)
+}
+
 /// Whether a status passes by itself.
 pub(super) fn retry(status: u16) -> Retry {
     match status {

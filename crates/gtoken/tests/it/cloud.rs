@@ -69,10 +69,15 @@ impl Cloud {
 
     /// Makes an agent trust the sandbox, and leads it there.
     pub(crate) fn lead(&self, command: &mut Command) {
-        let iam = self.sandbox.google_url() + "/";
-        command
-            .env("SSL_CERT_FILE", self.path("ca.pem"))
-            .env("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", iam);
+        self.lead_by(&self.sandbox.google_url(), command);
+    }
+
+    /// The same by another URL of the sandbox's Google.
+    pub(crate) fn lead_by(&self, url: &str, command: &mut Command) {
+        command.env("SSL_CERT_FILE", self.path("ca.pem")).env(
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+            format!("{url}/"),
+        );
     }
 
     /// The same with this file of credentials.

@@ -35,6 +35,19 @@ fn an_unknown_flag_ends_it_with_2_and_the_nearest_known_one() {
 }
 
 #[test]
+fn what_is_wrong_with_another_flag_is_json_too_where_that_is_asked_for() {
+    for args in [["--json", "--refesh"], ["--refesh", "--json"]] {
+        let ended = run(&args);
+        assert_eq!(ended.status.code(), Some(2));
+        let line: serde_json::Value = serde_json::from_str(&ended.log).unwrap();
+        assert_eq!(
+            (&line["level"], &line["exit_code"]),
+            (&"error".into(), &2.into())
+        );
+    }
+}
+
+#[test]
 fn a_value_that_cannot_be_used_ends_it_with_2_and_the_reason() {
     for (arg, words) in [
         (

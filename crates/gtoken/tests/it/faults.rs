@@ -6,31 +6,22 @@
 mod table;
 
 use std::fs;
-use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use gtoken_sandbox::google::{IamRole, Scenario, SeenRequest};
+use gtoken_sandbox::google::{Scenario, SeenRequest};
 use gtoken_sandbox::{Config, LifetimeChange, Sandbox};
 
 use tempfile::TempDir;
 
 use crate::agent::{Agent, Ended, file_flag, free_address, gtoken, sandbox_with_life, wait_until};
 use crate::cloud::Cloud;
+use crate::via::Via;
 use crate::witness::{Published, Witness, shows_token};
 
 use Scenario::{Healthy, Redirect, Silent};
 use table::{Course, FAULTS, Fault};
-
-/// Where the token comes from.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Via {
-    /// The metadata server.
-    Metadata,
-    /// Google's APIs: the agent shows them a key, and the one-shots are impersonated.
-    Https,
-}
 
 /// The longest time from the end of a fault to the next token.
 const RECOVERY: Duration = Duration::from_secs(5);
@@ -43,12 +34,6 @@ const MOMENT: Duration = Duration::from_millis(200);
 
 /// Seconds that a token lives which the fault outlasts.
 const SHORT_LIFE: u64 = 10;
-
-/// The file of the key that the agent shows to Google's APIs.
-const KEY: &str = "key.json";
-
-/// The audience of the one-shots, which tells their requests from the agent's.
-const ONE_SHOT: &str = "one-shot";
 
 #[test]
 fn every_fault_of_a_metadata_server_is_outlasted() {
@@ -240,69 +225,6 @@ impl Bed {
         assert!(ended.log.lines().count() <= 9, "{}", ended.log);
         self.witness.has_seen_nothing_wrong();
         assert_eq!(fs::read_dir(&self.folder).unwrap().count(), 1);
-    }
-}
-
-impl Via {
-    /// What the agents need before they start.
-    fn prepare(self, cloud: &Cloud) {
-        if self == Self::Https {
-            let key = cloud.sandbox.service_account_key(&cloud.reader);
-            cloud.write(KEY, &key.to_string());
-            cloud.grant(&cloud.reader, IamRole::OpenIdTokenCreator);
-        }
-    }
-
-    fn play(self, cloud: &Cloud, scenario: Scenario) {
-        let google = cloud.sandbox.google();
-        match self {
-            Self::Metadata => google.play(scenario),
-            Self::Https => google.play_apis(scenario),
-        }
-    }
-
-    /// The command of the agent that keeps a token fresh.
-    fn refresher(self, cloud: &Cloud, file: &str) -> Command {
-        match self {
-            Self::Metadata => self.command(cloud, &[file]),
-            Self::Https => {
-                let mut command = self.command(cloud, &[file, "--source=service-account-key"]);
-                command.env("GOOGLE_APPLICATION_CREDENTIALS", cloud.path(KEY));
-                command
-            }
-        }
-    }
-
-    /// The command of an agent that asks once.
-    fn one_shot(self, cloud: &Cloud) -> Command {
-        let audience = format!("--audience={ONE_SHOT}");
-        let account = format!("--service-account={}", cloud.reader);
-        let mut args = vec!["--refresh=false", &audience];
-        if self == Self::Https {
-            args.extend(["--source=iam-credentials", &account]);
-        }
-        self.command(cloud, &args)
-    }
-
-    /// An agent's command, which expects the identity that the sandbox has.
-    fn command(self, cloud: &Cloud, args: &[&str]) -> Command {
-        let mut command = gtoken(cloud.sandbox.metadata_address(), args);
-        command.arg(format!("--expect-identity={}", cloud.reader));
-        if self == Self::Https {
-            cloud.lead(&mut command);
-        }
-        command
-    }
-
-    /// What the server has seen of the refresher.
-    fn requests(self, cloud: &Cloud) -> Vec<SeenRequest> {
-        let google = cloud.sandbox.google();
-        let (mut requests, of_one_shots) = match self {
-            Self::Metadata => (google.requests(), ONE_SHOT),
-            Self::Https => (google.api_requests(), ":generateIdToken"),
-        };
-        requests.retain(|request| !request.path.ends_with(of_one_shots));
-        requests
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gtoken_sandbox::google::Scenario;
 
-use crate::agent::{Agent, Ended, file_flag, gtoken, sandbox_with_life, wait_until};
+use crate::agent::{Agent, file_flag, gtoken, sandbox_with_life, wait_until};
 
 /// What kubelet gives a probe unless told otherwise.
 const PROBE: Duration = Duration::from_secs(1);
@@ -144,23 +144,28 @@ fn a_client_that_says_nothing_is_let_go() {
     assert_eq!(client.read(&mut [0]).unwrap(), 0, "it was answered");
 }
 
-fn ends(address: &str) -> Ended {
-    let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
-    let flag = format!("--health-address={address}");
-    Agent::start(gtoken(nobody, &[&flag])).end()
-}
-
 #[test]
 fn an_address_in_use_is_to_be_tried_again_and_one_that_is_none_is_not() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let taken = listener.local_addr().unwrap().to_string();
-    for (address, code, reason) in [
-        (taken.as_str(), 75, "in use"),
-        ("192.0.2.1:8080", 2, "choose an address that this pod has"),
-        ("localhost:8080", 2, "it is :PORT, IP:PORT or [IPv6]:PORT"),
+    let taken = listener.local_addr().unwrap();
+    let sandbox = sandbox_with_life(3600);
+    let flag = format!("--health-address={taken}");
+    let mut agent = Agent::start(gtoken(sandbox.metadata_address(), &[&flag]));
+    agent.wait_for_log("got a token");
+    let words = format!("--health-address `{taken}` cannot be used: ");
+    let log = agent.log();
+    assert!(log.contains(&words) && log.contains("in use"), "{log}");
+    drop(listener);
+    assert_eq!(address(&mut agent), taken);
+    assert_eq!(get(taken, "/healthz").0, "HTTP/1.1 200 OK");
+
+    for (address, reason) in [
+        ("192.0.2.1:8080", "choose an address that this pod has"),
+        ("localhost:8080", "it is :PORT, IP:PORT or [IPv6]:PORT"),
     ] {
-        let ended = ends(address);
-        assert_eq!(ended.status.code(), Some(code), "{ended:?}");
+        let flag = format!("--health-address={address}");
+        let ended = Agent::start(gtoken(sandbox.metadata_address(), &[&flag])).end();
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
         let words = format!("--health-address `{address}` cannot be used: ");
         assert!(
             ended.log.contains(&words) && ended.log.contains(reason),

@@ -1,5 +1,5 @@
-//! What happens to an agent that no token server is to blame for: it starts long before the server, is stopped for the life of
-//! a token, or loses the place that its file is in.
+//! What happens to an agent that no answer is to blame for: nobody listens where the token server should be, or long after
+//! the start only; the agent is stopped for the life of a token, or loses the place that its file is in.
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use gtoken_sandbox::{Config, Sandbox};
 use tempfile::TempDir;
 
-use crate::agent::{
-    Agent, file_flag, free_address, gtoken, has_namespaces, sandbox_with_life, send, started_by,
-};
+use crate::agent::{Agent, file_flag, has_namespaces, sandbox_with_life, send, started_by};
+use crate::cloud::Cloud;
+use crate::gate::Gate;
+use crate::via::Via;
 use crate::witness::{Published, Witness, shows_token};
 
 /// The longest time from the end of the trouble to the next token.
@@ -24,42 +24,56 @@ const RECOVERY: Duration = Duration::from_secs(5);
 /// Seconds from a token to its end, of which the trouble takes those after the refresh.
 const LIFE: u64 = 20;
 
-/// An agent whose folder is about to be in trouble.
+/// What is said of a port at which nobody listens.
+const REFUSED: &str = "connection refused";
+
+/// An agent that is about to be in trouble.
 struct Bed {
-    _sandbox: Arc<Sandbox>,
+    /// To the server that gives the tokens.
+    gate: Gate,
     /// As the test sees it.
     folder: PathBuf,
     witness: Witness,
     agent: Agent,
     first: Published,
+    _cloud: Cloud,
 }
 
 impl Bed {
     /// Starts the agent for a file in the folder, by a command that makes its surroundings.
-    fn start(folder: &Path, life: u64, surround: impl FnOnce(Command) -> Command) -> Self {
-        let sandbox = Arc::new(sandbox_with_life(life));
+    fn start(
+        via: Via,
+        folder: &Path,
+        life: u64,
+        surround: impl FnOnce(Command) -> Command,
+    ) -> Self {
+        let cloud = Cloud::of(Arc::new(sandbox_with_life(life)));
+        via.prepare(&cloud);
+        let mut gate = Gate::to(via.server(&cloud));
+        gate.open();
         let path = folder.join("gtoken");
-        let command = gtoken(sandbox.metadata_address(), &[&file_flag(&path)]);
+        let command = via.by(&cloud, gate.address(), &[&file_flag(&path)]);
         let started = SystemTime::now();
         let agent = Agent::start(surround(command));
         // Where the agent has a mount of its own there, this is the way to it.
         let root = PathBuf::from(format!("/proc/{}/root", agent.id()));
         let folder = root.join(folder.strip_prefix("/").unwrap());
-        let witness = Witness::of(&folder.join("gtoken"), &sandbox);
+        let witness = Witness::of(&folder.join("gtoken"), &cloud.sandbox);
         let first = witness.wait_for_token(started, started + RECOVERY);
         Self {
-            _sandbox: sandbox,
+            gate,
             folder,
             witness,
             agent,
             first,
+            _cloud: cloud,
         }
     }
 
     /// The token that comes once the trouble, which began before and ends now, is over.
-    fn heal(&self, end_trouble: impl FnOnce()) -> Published {
+    fn heal(&mut self, end_trouble: impl FnOnce(&mut Self)) -> Published {
         let healed = SystemTime::now();
-        end_trouble();
+        end_trouble(self);
         self.witness.wait_for_token(healed, healed + RECOVERY)
     }
 
@@ -82,81 +96,90 @@ impl Bed {
 }
 
 #[test]
-fn what_no_token_server_is_to_blame_for_is_outlasted() {
+fn what_no_answer_is_to_blame_for_is_outlasted() {
     thread::scope(|scope| {
-        let troubles: [fn(); 5] = [server_up_late, stopped, read_only, removed, full];
+        let troubles: [fn(Via); 6] = [server_up_late, refused, stopped, read_only, removed, full];
         for trouble in troubles {
-            scope.spawn(trouble);
+            for via in [Via::Metadata, Via::Https] {
+                scope.spawn(move || trouble(via));
+            }
         }
     });
 }
 
-/// A minute is where `--timeout` ends a one-shot unless told otherwise, and where what a person must mend does: a server that
-/// is up later than that shows what one shows that is up after 90 s.
-fn server_up_late() {
-    let address = free_address();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("gtoken");
+/// A minute is where `--timeout` ends a one-shot unless told otherwise, and where what a person must mend does.
+fn server_up_late(via: Via) {
+    let cloud = Cloud::of(Arc::new(sandbox_with_life(3600)));
+    via.prepare(&cloud);
+    let mut gate = Gate::to(via.server(&cloud));
+    let path = cloud.path("token");
     let args = ["--refresh=false", "--timeout=0", &file_flag(&path)];
-    let mut agent = Agent::start(gtoken(address, &args));
-    thread::sleep(Duration::from_secs(61));
+    let mut agent = Agent::start(via.by(&cloud, gate.address(), &args));
+    thread::sleep(Duration::from_secs(90));
     assert!(agent.is_running(), "{}", agent.log());
     let up = SystemTime::now();
-    let sandbox = Sandbox::start(Config {
-        metadata_address: Some(address),
-        ..Config::default()
-    });
-    let sandbox = Arc::new(sandbox.unwrap());
-    let witness = Witness::of(&path, &sandbox);
+    let witness = Witness::of(&path, &cloud.sandbox);
+    gate.open();
     witness.wait_for_token(up, up + RECOVERY);
     let ended = agent.end();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(ended.log.contains(REFUSED), "{}", ended.log);
     // At most one line a minute about what goes on, and one that it is over.
     assert!(ended.log.lines().count() <= 3, "{}", ended.log);
     witness.has_seen_nothing_wrong();
 }
 
-/// For the life of a token.
-fn stopped() {
+/// The server goes while a token is held.
+fn refused(via: Via) {
     let folder = tempfile::tempdir().unwrap();
-    let bed = Bed::start(folder.path(), 5, |agent| agent);
+    let mut bed = Bed::start(via, folder.path(), LIFE, |agent| agent);
+    bed.gate.shut();
+    bed.agent.wait_for_log(REFUSED);
+    bed.heal(|bed| bed.gate.open());
+    bed.end();
+}
+
+/// For the life of a token.
+fn stopped(via: Via) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bed = Bed::start(via, folder.path(), 5, |agent| agent);
     send("STOP", bed.agent.id());
     let over = bed.first.expires_at + Duration::from_secs(1);
     thread::sleep(over.duration_since(SystemTime::now()).unwrap());
     assert_eq!(bed.witness.tokens().len(), 1);
-    bed.heal(|| send("CONT", bed.agent.id()));
+    bed.heal(|bed| send("CONT", bed.agent.id()));
     bed.end_after_a_lapse();
 }
 
 /// Even where the tests run as root the agent has a user namespace without privileges.
-fn read_only() {
+fn read_only(via: Via) {
     if !has_namespaces(&["--user"]) {
         return;
     }
     let folder = readable_folder();
-    let mut bed = Bed::start(folder.path(), LIFE, |agent| {
+    let mut bed = Bed::start(via, folder.path(), LIFE, |agent| {
         surrounded(&["--user"], &agent, "exec \"$@\"")
     });
     let allow = |mode| fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
     allow(0o555);
     bed.agent
         .wait_for_log("its folder must be writable for the agent's user");
-    bed.heal(|| allow(0o755));
+    bed.heal(|_| allow(0o755));
     bed.end();
 }
 
-fn removed() {
+fn removed(via: Via) {
     let folder = tempfile::tempdir().unwrap();
-    let mut bed = Bed::start(folder.path(), LIFE, |agent| agent);
+    let mut bed = Bed::start(via, folder.path(), LIFE, |agent| agent);
     bed.witness.let_folder_go();
     fs::remove_dir_all(folder.path()).unwrap();
     bed.agent.wait_for_log("its folder must exist");
-    bed.heal(|| fs::create_dir(folder.path()).unwrap());
+    bed.heal(|_| fs::create_dir(folder.path()).unwrap());
     bed.end();
 }
 
 /// Two pages are room for a token and the next one.
-fn full() {
+fn full(via: Via) {
     let namespaces = ["--user", "--map-root-user", "--mount"];
     if !has_namespaces(&namespaces) {
         return;
@@ -166,13 +189,13 @@ fn full() {
         "mount -t tmpfs -o size=8k tmpfs {} && exec \"$@\"",
         folder.path().display()
     );
-    let mut bed = Bed::start(folder.path(), LIFE, |agent| {
+    let mut bed = Bed::start(via, folder.path(), LIFE, |agent| {
         surrounded(&namespaces, &agent, &mount)
     });
     let ballast = bed.folder.join("ballast");
     fill(&ballast);
     bed.agent.wait_for_log("its volume is full");
-    bed.heal(|| fs::remove_file(&ballast).unwrap());
+    bed.heal(|_| fs::remove_file(&ballast).unwrap());
     bed.end();
 }
 

@@ -313,7 +313,7 @@ fn a_pause_that_google_asks_for_comes_out_of_the_child() {
     let usual = cloud.with(&file, &[]);
     let mut child = Command::new(usual.get_program());
     child
-        .arg(CHILD)
+        .args([CHILD, "1795392000"])
         .args(["--refresh=false", "--timeout=20s", "--source=auto"])
         .env_clear()
         .envs(

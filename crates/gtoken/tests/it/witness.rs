@@ -193,7 +193,7 @@ fn read(path: &PathBuf) -> Result<Option<String>, String> {
 }
 
 /// The times of a whole token.
-fn times(token: &str) -> Option<(SystemTime, SystemTime)> {
+pub(crate) fn times(token: &str) -> Option<(SystemTime, SystemTime)> {
     let parts: Vec<_> = token.split('.').collect();
     let [_, claims, _] = parts[..] else {
         return None;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::excerpt::excerpt;
+use crate::source::refusal;
 
 /// What an account or a person needs on the account whose ID tokens it gets.
 pub(super) const CREATE_ID_TOKENS: &str = "roles/iam.serviceAccountOpenIdTokenCreator";
@@ -107,9 +108,12 @@ fn refused(step: &Step<'_>, status: u16, body: &[u8]) -> String {
                 advice
             }
         }
-        Step::Assertion => "no role is missing: the key or its account may be deleted or disabled, or this machine's clock \
-                            wrong; make a new key"
-            .to_owned(),
+        Step::Assertion if refusal::is_about_time(&said(body)) => {
+            "this machine's clock is more than five minutes off Google's: set it right".to_owned()
+        }
+        Step::Assertion => {
+            "no role is missing: the key or its account may be deleted or disabled; make a new key".to_owned()
+        }
         Step::Exchange => {
             "no role is missing yet: see that the provider that the file's `audience` names exists, is enabled and takes the \
              issuer, audience and attributes of the subject token"
@@ -195,6 +199,16 @@ mod tests {
         let body = br#"{"error": {"details": [{"reason": "SERVICE_DISABLED"}]}}"#;
         let advice = advice(&id_token(&Caller::Pod, false), 403, body);
         assert!(advice.starts_with("the API is off"), "{advice}");
+    }
+
+    #[test]
+    fn an_assertion_of_another_time_is_the_clocks_fault_and_not_the_keys() {
+        let words = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.";
+        for (words, fault) in [(words, "clock"), ("Invalid JWT Signature.", "key")] {
+            let body = format!(r#"{{"error": "invalid_grant", "error_description": "{words}"}}"#);
+            let advice = advice(&Step::Assertion, 400, body.as_bytes());
+            assert!(advice.contains(fault), "{advice}");
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! A subject token that a program prints (<https://google.aip.dev/auth/4117>, "Executable sourced credentials").
 
 use std::io::{self, Read as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use super::attempt::Attempt;
@@ -19,6 +21,9 @@ const ALLOWED_BY: &str = "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES";
 
 /// How long a program may take where the file does not say.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a program may take at most.
+pub(super) const LONGEST: Duration = Duration::from_mins(2);
 
 /// Why a program gave no token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +95,8 @@ pub(super) fn token(
     if let Some(path) = output_file {
         command.env("GOOGLE_EXTERNAL_ACCOUNT_OUTPUT_FILE", path);
     }
-    let within = timeout.unwrap_or(USUAL_TIMEOUT).min(attempt.https.left());
+    let within = timeout.unwrap_or(USUAL_TIMEOUT).min(LONGEST);
+    let within = within.min(attempt.https.left());
     find(&run(command, within)?, attempt.now)
 }
 
@@ -112,12 +118,12 @@ fn run(mut command: Command, within: Duration) -> Result<Vec<u8>, ExecutableErro
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .process_group(0)
         .spawn()
         .map_err(not_run)?;
     let printed = printed(&mut child, within);
     if printed.is_err() {
-        // It may have ended by itself.
-        let _ = child.kill();
+        end(&child);
     }
     let status = child.wait().map_err(not_run)?;
     let printed = printed?;
@@ -126,6 +132,13 @@ fn run(mut command: Command, within: Duration) -> Result<Vec<u8>, ExecutableErro
         Ok(printed)
     } else {
         Err(ExecutableError::Failed(status.to_string()))
+    }
+}
+
+/// Ends the program and what it started, which may have ended by itself.
+fn end(program: &Child) {
+    if let Some(group) = program.id().try_into().ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
     }
 }
 
@@ -190,6 +203,8 @@ fn find(printed: &[u8], now: SystemTime) -> Result<Secret, ExecutableError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     const NOW: u64 = 1_800_000_000;
@@ -252,11 +267,25 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_does_not_end_is_ended() {
-        let mut slow = Command::new("sleep");
-        slow.arg("60");
-        let printed = run(slow, Duration::from_millis(50));
-        assert_eq!(printed, Err(ExecutableError::TooSlow));
+    fn a_program_that_does_not_end_is_ended_with_what_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let mut slow = Command::new("sh");
+        let script = format!("sleep 600 > {}; true", pipe.display());
+        slow.args(["-c", &script]);
+        let begun = Instant::now();
+        let program = thread::spawn(|| run(slow, Duration::from_secs(2)));
+        // Until nobody can write to it any more.
+        assert_eq!(std::fs::read(pipe).unwrap(), b"");
+        assert!(begun.elapsed() < Duration::from_mins(5));
+        assert_eq!(program.join().unwrap(), Err(ExecutableError::TooSlow));
     }
 
     #[test]
