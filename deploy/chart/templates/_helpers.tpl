@@ -64,3 +64,49 @@ sideEffects: None
 timeoutSeconds: 5
 admissionReviewVersions: [v1, v1beta1]
 {{- end }}
+
+{{/* The flags that say what is injected. Quoted are those with characters that YAML has a meaning for. */}}
+{{- define "gtoken.injection" -}}
+{{- with .Values.agent -}}
+- --agent-cpu-request={{ .resources.requests.cpu }}
+- --agent-memory-request={{ .resources.requests.memory }}
+- --agent-cpu-limit={{ .resources.limits.cpu }}
+- --agent-memory-limit={{ .resources.limits.memory }}
+- --agent-run-as-user={{ int64 .runAsUser }}
+- --volume-name={{ .volume.name }}
+- --volume-path={{ .volume.path }}
+- --token-file={{ .volume.tokenFile }}
+{{- range .imagePullSecrets }}
+- --agent-image-pull-secret={{ . }}
+{{- end }}
+{{- range .flags }}
+- {{ printf "--agent-flag=%s" . | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.defaults }}
+- --token-source={{ .tokenSource }}
+- --sidecar-mode={{ .sidecarMode }}
+{{- with .audience }}
+- {{ printf "--audience=%s" . | quote }}
+{{- end }}
+- --token-expiration={{ int64 .tokenExpiration }}
+- {{ printf "--session-name=%s" .sessionName | quote }}
+{{- with .region }}
+- --region={{ . }}
+{{- end }}
+- --sts-regional-endpoints={{ .stsRegionalEndpoints }}
+{{- with .skipContainers }}
+- --skip-containers={{ join "," . }}
+{{- end }}
+{{- with .includeContainers }}
+- --include-containers={{ join "," . }}
+{{- end }}
+{{- end }}
+- --annotation-prefixes={{ join "," .Values.annotations.prefixes }}
+{{- with .Values.aws }}
+{{- if .accountId }}
+- --aws-account-id={{ .accountId }}
+- --aws-partition={{ .partition }}
+{{- end }}
+{{- end }}
+{{- end }}

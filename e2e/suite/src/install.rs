@@ -15,6 +15,8 @@ use crate::kubectl::Kubectl;
 pub(crate) const NAMESPACE: &str = "gtoken";
 /// Its Deployment.
 pub(crate) const DEPLOYMENT: &str = "deployment/gtoken-webhook";
+/// What chooses its pods.
+pub(crate) const SELECTOR: &str = "--selector=app.kubernetes.io/name=gtoken-webhook";
 
 const CONFIGURATION: &str = "mutatingwebhookconfiguration/gtoken-webhook";
 const SERVICE: &str = "gtoken-webhook-svc.gtoken.svc";
@@ -35,19 +37,27 @@ pub(crate) struct Installation {
     manifest: PathBuf,
     certificate: String,
     key: String,
+    /// Until when the certificate is good, in seconds since 1970.
+    expiry: i64,
 }
 
 impl Installation {
     /// Makes a certificate for it, and nothing else yet.
     pub(crate) fn new(kubectl: Kubectl, manifest: PathBuf) -> anyhow::Result<Self> {
-        let CertifiedKey { cert, signing_key } =
+        let (CertifiedKey { cert, signing_key }, expiry) =
             certificate().context("could not make a certificate for the webhook")?;
         Ok(Self {
             kubectl,
             manifest,
             certificate: cert.pem(),
             key: signing_key.serialize_pem(),
+            expiry,
         })
+    }
+
+    /// Until when the webhook's certificate is good, in seconds since 1970.
+    pub(crate) fn expiry(&self) -> i64 {
+        self.expiry
     }
 
     /// Removes one that is installed already, if that is ours to do; an error otherwise.
@@ -107,6 +117,32 @@ impl Installation {
         self.wait()
     }
 
+    /// Does something while its pods, and no others, run with one more flag.
+    pub(crate) fn with_flag<T>(
+        &self,
+        flag: &str,
+        act: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let last = "/spec/template/spec/containers/0/args/-";
+        let added = json!([{"op": "add", "path": last, "value": flag}]).to_string();
+        let patch = ["patch", DEPLOYMENT, "--type=json", "--patch", &added];
+        let done = self.replaced_by(&patch).and_then(|()| act());
+        self.replaced_by(&["rollout", "undo", DEPLOYMENT])?;
+        done
+    }
+
+    /// Runs a command that has its pods replaced, and waits until those of before are gone: one that ends still answers
+    /// for a while.
+    fn replaced_by(&self, command: &[&str]) -> anyhow::Result<()> {
+        let own = ["--namespace", NAMESPACE];
+        let run = |arguments: &[&str]| self.kubectl.run(own.iter().chain(arguments));
+        let before = run(&["get", "pods", "--output=name"])?;
+        run(command)?;
+        self.wait()?;
+        let before: Vec<_> = before.split_whitespace().collect();
+        run(&[&["wait", "--for=delete", PATIENCE][..], &before].concat()).map(drop)
+    }
+
     /// Removes it, by the same manifest, and waits until that is done.
     pub(crate) fn uninstall(&self) -> anyhow::Result<()> {
         let manifest = self.manifest.to_string_lossy();
@@ -159,13 +195,15 @@ pub(crate) fn inventory(kubectl: &Kubectl) -> anyhow::Result<BTreeSet<String>> {
     Ok(names.lines().map(str::to_owned).collect())
 }
 
-/// A certificate that is its own authority, for the name that the API server calls.
-fn certificate() -> Result<CertifiedKey<KeyPair>, rcgen::Error> {
+/// A certificate that is its own authority, for the name that the API server calls, and until when it is good.
+fn certificate() -> Result<(CertifiedKey<KeyPair>, i64), rcgen::Error> {
     let mut parameters = CertificateParams::new([SERVICE.to_owned()])?;
     parameters
         .distinguished_name
         .push(DnType::CommonName, "gtoken-webhook");
+    parameters.not_after = rcgen::date_time_ymd(2100, 1, 2);
+    let expiry = parameters.not_after.unix_timestamp();
     let signing_key = KeyPair::generate()?;
     let cert = parameters.self_signed(&signing_key)?;
-    Ok(CertifiedKey { cert, signing_key })
+    Ok((CertifiedKey { cert, signing_key }, expiry))
 }
