@@ -29,6 +29,14 @@ service:
   namespace: {{ .root.Release.Namespace }}
   path: {{ .path }}
   port: 443
+{{- with .root.Values.tls }}
+{{- if and (eq .mode "self") (or .caBundle .certManagerCertificate) }}
+{{- fail "tls.caBundle and tls.certManagerCertificate are for tls.mode=files; with self the webhook keeps caBundle" }}
+{{- end }}
+{{- if and .caBundle .certManagerCertificate }}
+{{- fail "tls.caBundle and tls.certManagerCertificate both say what stands in caBundle; give one of them" }}
+{{- end }}
+{{- end }}
 {{- with .root.Values.tls.caBundle }}
 {{- if not (contains "-----BEGIN CERTIFICATE-----" (b64dec .)) }}
 {{- fail "tls.caBundle is no certificate: it is one in PEM, in base64, as `base64 --wrap=0 ca.crt` writes it" }}

@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use rcgen::{CertificateParams, CertifiedKey, DnType, KeyPair};
+use anyhow::ensure;
 use serde_json::json;
 
 use crate::kubectl::Kubectl;
@@ -19,13 +16,8 @@ pub(crate) const DEPLOYMENT: &str = "deployment/gtoken-webhook";
 pub(crate) const SELECTOR: &str = "--selector=app.kubernetes.io/name=gtoken-webhook";
 
 const CONFIGURATION: &str = "mutatingwebhookconfiguration/gtoken-webhook";
-const SERVICE: &str = "gtoken-webhook-svc.gtoken.svc";
-const SECRET: &str = "gtoken-webhook-certs";
-const WEBHOOKS: [&str; 3] = [
-    "required.pods.gtoken",
-    "optional.pods.gtoken",
-    "warn.serviceaccounts.gtoken",
-];
+/// Its entries are so many.
+const ENTRIES: usize = 3;
 
 /// How long the webhook may take until it is ready.
 const PATIENCE: &str = "--timeout=120s";
@@ -35,29 +27,12 @@ const PATIENCE: &str = "--timeout=120s";
 pub(crate) struct Installation {
     kubectl: Kubectl,
     manifest: PathBuf,
-    certificate: String,
-    key: String,
-    /// Until when the certificate is good, in seconds since 1970.
-    expiry: i64,
 }
 
 impl Installation {
-    /// Makes a certificate for it, and nothing else yet.
-    pub(crate) fn new(kubectl: Kubectl, manifest: PathBuf) -> anyhow::Result<Self> {
-        let (CertifiedKey { cert, signing_key }, expiry) =
-            certificate().context("could not make a certificate for the webhook")?;
-        Ok(Self {
-            kubectl,
-            manifest,
-            certificate: cert.pem(),
-            key: signing_key.serialize_pem(),
-            expiry,
-        })
-    }
-
-    /// Until when the webhook's certificate is good, in seconds since 1970.
-    pub(crate) fn expiry(&self) -> i64 {
-        self.expiry
+    /// Of this manifest; it is not there yet.
+    pub(crate) fn new(kubectl: Kubectl, manifest: PathBuf) -> Self {
+        Self { kubectl, manifest }
     }
 
     /// Removes one that is installed already, if that is ours to do; an error otherwise.
@@ -79,30 +54,20 @@ impl Installation {
     /// Installs it and waits until it is ready.
     pub(crate) fn install(&self) -> anyhow::Result<()> {
         self.configure()?;
-        let secret = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": SECRET, "namespace": NAMESPACE},
-            "type": "kubernetes.io/tls",
-            "stringData": {"tls.crt": self.certificate, "tls.key": self.key},
-        });
-        self.kubectl
-            .say(["apply", "--filename=-"], Some(&secret.to_string()))?;
         self.wait()
     }
 
-    /// Applies the manifest and has the API server trust the certificate.
+    /// Applies the manifest, and waits until the webhook has the API server trust its certificate.
     pub(crate) fn configure(&self) -> anyhow::Result<()> {
         let manifest = self.manifest.to_string_lossy();
         self.kubectl
             .run(["apply", "--validate=strict", "--filename", &manifest])?;
-        let bundle = STANDARD.encode(&self.certificate);
-        let webhooks =
-            WEBHOOKS.map(|name| json!({"name": name, "clientConfig": {"caBundle": bundle}}));
-        let patch = json!({ "webhooks": webhooks }).to_string();
-        self.kubectl
-            .run(["patch", CONFIGURATION, "--patch", &patch])
-            .map(drop)
+        for entry in 0..ENTRIES {
+            let bundle = format!("--for=jsonpath={{.webhooks[{entry}].clientConfig.caBundle}}");
+            self.kubectl
+                .run(["wait", CONFIGURATION, &bundle, PATIENCE])?;
+        }
+        Ok(())
     }
 
     /// Has the API server ask it no more.
@@ -193,17 +158,4 @@ pub(crate) fn inventory(kubectl: &Kubectl) -> anyhow::Result<BTreeSet<String>> {
     let selector = format!("--selector=!{}", crate::tenant::LABEL);
     let names = kubectl.run(["get", &kinds, "--output=name", &selector])?;
     Ok(names.lines().map(str::to_owned).collect())
-}
-
-/// A certificate that is its own authority, for the name that the API server calls, and until when it is good.
-fn certificate() -> Result<(CertifiedKey<KeyPair>, i64), rcgen::Error> {
-    let mut parameters = CertificateParams::new([SERVICE.to_owned()])?;
-    parameters
-        .distinguished_name
-        .push(DnType::CommonName, "gtoken-webhook");
-    parameters.not_after = rcgen::date_time_ymd(2100, 1, 2);
-    let expiry = parameters.not_after.unix_timestamp();
-    let signing_key = KeyPair::generate()?;
-    let cert = parameters.self_signed(&signing_key)?;
-    Ok((CertifiedKey { cert, signing_key }, expiry))
 }

@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 const CHART: &str = "deploy/chart";
 
 /// Arguments, and a word of the refusal that tells what is wrong with them.
-const REFUSED: [(&str, &str); 15] = [
+const REFUSED: [(&str, &str); 21] = [
     ("--set=replica=3", "'replica' not allowed"),
     ("--set=image.tags=v1", "'tags' not allowed"),
     ("--set=replicas=none", "/replicas"),
@@ -27,16 +27,31 @@ const REFUSED: [(&str, &str); 15] = [
     ("--set=aws.accountId=123456789012", "/aws/accountId"),
     ("--set=tls.minVersion=1.1", "/tls/minVersion"),
     ("--set=extraArgs={sidecar-mode=native}", "/extraArgs/0"),
-    ("--set=tls.caBundle=-----BEGIN", "/tls/caBundle"),
+    ("--set=tls.mode=off", "/tls/mode"),
+    ("--set=tls.leafValidity=7d", "/tls/leafValidity"),
     (
-        "--set=tls.caBundle=bm9uZQ==",
+        "--set=tls.certManagerCertificate=hook",
+        "/tls/certManagerCertificate",
+    ),
+    ("--set=tls.caBundle=-----BEGIN", "/tls/caBundle"),
+    ("--set=tls.caBundle=bm9uZQ==", "are for tls.mode=files"),
+    (
+        "--set=tls.certManagerCertificate=gtoken/hook",
+        "are for tls.mode=files",
+    ),
+    (
+        "--set=tls.mode=files,tls.caBundle=bm9uZQ==,tls.certManagerCertificate=gtoken/hook",
+        "give one of them",
+    ),
+    (
+        "--set=tls.mode=files,tls.caBundle=bm9uZQ==",
         "tls.caBundle is no certificate",
     ),
     ("--kube-version=1.28.9", "1.28.9"),
 ];
 
 /// Arguments, and what must then stand in the manifests.
-const RENDERED: [(&str, &str); 19] = [
+const RENDERED: [(&str, &str); 23] = [
     ("--set=replicas=3", "replicas: 3"),
     (
         "--set=image.digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -91,7 +106,17 @@ const RENDERED: [(&str, &str); 19] = [
         "- \"--sidecar-mode=native\"",
     ),
     (
-        "--set=tls.caBundle=LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t",
+        "--set=tls.mode=files",
+        "- --tls-cert-file=/etc/webhook/certs/tls.crt",
+    ),
+    (
+        "--set=tls.mode=files,tls.certManagerCertificate=gtoken/hook",
+        "cert-manager.io/inject-ca-from: gtoken/hook",
+    ),
+    ("--set=tls.leafValidity=24h", "- --leaf-validity=24h"),
+    ("--set=tls.secretName=certs", "resourceNames: [certs]"),
+    (
+        "--set=tls.mode=files,tls.caBundle=LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t",
         "caBundle: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t",
     ),
     // Where Kubernetes is old enough, and calls itself as Google's does.

@@ -390,6 +390,7 @@ fn shipped_args() -> Vec<&'static str> {
         .map(str::trim_start)
         .filter(|line| !line.starts_with('#'))
         .map_while(|line| line.strip_prefix("- "))
+        .map(|argument| argument.trim_matches('"'))
         .collect()
 }
 
@@ -401,4 +402,8 @@ fn the_manifests_start_it_with_flags_that_it_has_and_its_own_defaults() {
     assert_eq!(server.inject.settings(), Ok(Settings::default()));
     assert_eq!(server.serve.listen_address.to_string(), ":10250");
     assert!(server.admin.telemetry_listen_address.is_some());
+    // Whoever leaves all of it to the chart has what the program itself takes.
+    let own = tls(&["--tls-mode=self"]).map(|tls| format!("{tls:?}"));
+    let tls = server.serve.tls.parse(&server.serve.listen_address);
+    assert_eq!(tls.map(|tls| format!("{tls:?}")).ok(), own.ok());
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
@@ -31,6 +32,11 @@ const CAUSED: [(&str, &str, f64); 6] = [
 
 /// After so long without a word from the API server the webhook doubts what it knows, in seconds.
 const DOUBT: f64 = 90.0;
+
+/// How long the webhook's certificate lives, in seconds; it is renewed at two thirds of that.
+const LEAF_LIFE: f64 = 7.0 * 86_400.0;
+/// The same of the authority that has signed it.
+const AUTHORITY_LIFE: f64 = 365.0 * 86_400.0;
 
 const GATED: &str = include_str!("../../manifests/gated.yaml");
 
@@ -62,12 +68,16 @@ fn metrics_tell_what_became_of_each_review_and_how_the_webhook_is(
         "the duration of {timed} reviews and not of {all} was told"
     );
     let (bound, invalid) = service_accounts(tenant)?;
-    let expiry = tenant.world().installation.expiry();
+    let now = SystemTime::UNIX_EPOCH.elapsed()?.as_secs_f64();
     for replica in &after {
-        replica.has(
-            r#"{__name__="gtoken_webhook_certificate_expiry_timestamp_seconds"}"#,
-            expiry,
-        )?;
+        for (what, longest) in [("certificate", LEAF_LIFE), ("authority", AUTHORITY_LIFE)] {
+            let name = format!(r#"{{__name__="gtoken_webhook_{what}_expiry_timestamp_seconds"}}"#);
+            let left = replica.value(&name).map(|end| end - now);
+            ensure!(
+                left.is_some_and(|left| left > longest / 3.0 && left <= longest),
+                "{name} is {left:?} seconds from now"
+            );
+        }
         let state = |state: &str| {
             format!(r#"{{__name__="gtoken_webhook_service_accounts", state="{state}"}}"#)
         };
