@@ -301,3 +301,102 @@ pub enum Unusable {
     "{0:?} is no DNS name; it takes names like gtoken-webhook-svc.gtoken.svc with commas between"
 )]
 pub struct NoDnsNames(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WEEK: Duration = Duration::from_hours(7 * 24);
+    const YEAR: Duration = Duration::from_hours(365 * 24);
+
+    fn names() -> DnsNames {
+        DnsNames::of_service("gtoken-webhook-svc", "gtoken").unwrap()
+    }
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_564_805)
+    }
+
+    #[test]
+    fn a_leaf_is_trusted_by_its_authority_for_its_names_alone() {
+        let authority = Authority::make(now(), YEAR).unwrap();
+        let leaf = authority.sign(&names(), now(), WEEK).unwrap();
+        let own = authority.certificate();
+        assert!(own.is_ours() && !leaf.certificate().is_ours());
+        assert!(leaf.certificate().is_signed_by(own));
+        assert!(!own.is_signed_by(own), "an authority serves nobody");
+        let other = Authority::make(now(), YEAR).unwrap();
+        assert!(!leaf.certificate().is_signed_by(other.certificate()));
+        assert!(
+            leaf.is_for(&names()) && leaf.is_for(&"gtoken-webhook-svc.gtoken.svc".parse().unwrap())
+        );
+        assert!(!leaf.is_for(&"gtoken-webhook-svc.other.svc".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_clock_that_is_slow_by_an_hour_takes_it_and_no_leaf_outlives_its_authority() {
+        let authority = Authority::make(now(), WEEK).unwrap();
+        let leaf = authority.sign(&names(), now(), YEAR).unwrap();
+        for certificate in [authority.certificate(), leaf.certificate()] {
+            let validity = certificate.validity();
+            assert_eq!(validity.not_before, now() - Duration::from_hours(1));
+            assert_eq!(validity.not_after, now() + WEEK);
+        }
+    }
+
+    #[test]
+    fn a_serial_number_is_positive_and_no_two_are_the_same() {
+        let serials = [(); 8].map(|()| {
+            params(Validity::from(now(), WEEK))
+                .unwrap()
+                .serial_number
+                .unwrap()
+        });
+        for (index, serial) in serials.iter().enumerate() {
+            let bytes = serial.to_bytes();
+            assert_eq!((bytes.len(), bytes[0] & 0xc0), (SERIAL, 0x40));
+            assert!(
+                !serials[..index]
+                    .iter()
+                    .any(|other| other.to_bytes() == bytes)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_read_back_is_the_same_and_half_of_it_is_not_taken() {
+        let authority = Authority::make(now(), YEAR).unwrap();
+        let leaf = authority.sign(&names(), now(), WEEK).unwrap();
+        let pem = authority.certificate().pem();
+        let read = Authority::read(&pem, authority.key().clone()).unwrap();
+        assert_eq!(read.certificate(), authority.certificate());
+        assert!(read.sign(&names(), now(), WEEK).is_ok());
+        let other = Authority::make(now(), YEAR).unwrap();
+        for (certificate, key, why) in [
+            (pem.clone(), other.key().clone(), Unusable::AnotherKey),
+            (pem.clone(), pem.clone().into(), Unusable::NoKey),
+            (
+                other.key().to_string(),
+                other.key().clone(),
+                Unusable::NoCertificate,
+            ),
+            (
+                leaf.certificate().pem(),
+                leaf.key().clone(),
+                Unusable::NoAuthority,
+            ),
+        ] {
+            assert_eq!(Authority::read(&certificate, key).err(), Some(why));
+        }
+    }
+
+    #[test]
+    fn no_key_is_shown() {
+        let authority = Authority::make(now(), YEAR).unwrap();
+        let leaf = authority.sign(&names(), now(), WEEK).unwrap();
+        let shown = format!("{authority:?} {leaf:?}");
+        for key in [authority.key(), leaf.key()] {
+            assert!(!shown.contains(key.lines().nth(1).unwrap()), "{shown}");
+        }
+    }
+}

@@ -88,3 +88,42 @@ impl fmt::Debug for CaBundle {
         f.debug_list().entries(&self.certificates).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made() -> Certificate {
+        let made = rcgen::generate_simple_self_signed(["somebody".to_owned()]).unwrap();
+        Certificate::read(made.cert.der().clone()).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_without_litter() {
+        let [one, other] = [made(), made()];
+        let bundle = CaBundle::of([one.clone(), other.clone(), one.clone()]);
+        let read = CaBundle::read(bundle.pem().as_bytes());
+        assert_eq!(read, bundle);
+        assert_eq!(read.certificates(), [one, other]);
+        assert!(!read.has_litter() && !CaBundle::read(b"").has_litter());
+    }
+
+    #[test]
+    fn what_others_write_around_certificates_is_no_litter_but_what_cannot_be_read_is() {
+        let pem = made().pem();
+        let commented = format!("# of somebody\n{pem}");
+        assert!(!CaBundle::read(commented.as_bytes()).has_litter());
+        let cut = pem.replace("-----END", "");
+        let no_certificate = pem.replace(pem.lines().nth(1).unwrap(), "AAAA");
+        for litter in [
+            "nonsense",
+            &format!("{pem}{pem}"),
+            &format!("{pem}{no_certificate}"),
+            &format!("{pem}{cut}"),
+        ] {
+            let bundle = CaBundle::read(litter.as_bytes());
+            assert!(bundle.has_litter(), "{litter}");
+            assert!(bundle.certificates().len() <= 1);
+        }
+    }
+}

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::Leaf;
 use super::api::{Api, Configuration, KeptSecret, Trouble};
 use super::authority::{Authority, CannotMake};
+use super::change::Change;
 use super::plan::{Policy, Seen, Step, View, Written, plan};
 use super::secret::Stored;
 use crate::metrics::Metrics;
@@ -243,18 +244,39 @@ impl Keeper {
     }
 }
 
-/// Says what was done, and about whose doing.
+/// Says what was done, and what was found wrong.
 fn tell_done(step: &Step, view: &View<'_>) {
-    let defects = view.stored.defects.iter().map(ToString::to_string);
-    let defects = defects.collect::<Vec<_>>().join("; ");
-    let step = step.label();
-    if defects.is_empty() {
-        info!(step, "a step towards good certificates");
-    } else {
-        warn!(
-            step,
-            defects, "the Secret held what cannot be used, and is put right"
-        );
+    let label = step.label();
+    let defects: Vec<_> = view
+        .stored
+        .defects
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    match step {
+        Step::Publish(bundles) => {
+            let changed = bundles.iter().filter(|(name, bundle)| {
+                let before = view.entries.get(*name);
+                before.is_none_or(|before| before != *bundle)
+            });
+            let entries: Vec<_> = changed.map(|(name, _)| name.as_str()).collect();
+            let entries = entries.join(", ");
+            info!(step = label, entries, "caBundle is put right");
+        }
+        Step::Keep(Change::PutRight) => {
+            warn!(
+                step = label,
+                "somebody else's certificates are in caBundle, and will be taken out"
+            );
+        }
+        _ if !defects.is_empty() => {
+            let defects = defects.join("; ");
+            warn!(
+                step = label,
+                defects, "the Secret held what cannot be used, and is put right"
+            );
+        }
+        _ => info!(step = label, "the Secret is kept up"),
     }
 }
 

@@ -211,3 +211,121 @@ fn seconds(moment: SystemTime) -> u64 {
         .unwrap_or_default();
     since.as_secs() + u64::from(since.subsec_nanos() > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::certs::ca_bundle::CaBundle;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn full() -> Stored {
+        let now = SystemTime::UNIX_EPOCH + HOUR * 500_000;
+        let [current, next, old] = [(); 3].map(|()| Authority::make(now, HOUR * 9).unwrap());
+        let names = "gtoken-webhook-svc.gtoken.svc".parse().unwrap();
+        Stored {
+            leaf: Some(current.sign(&names, now, HOUR).unwrap()),
+            trusted: vec![Trusted {
+                certificate: old.certificate().clone(),
+                until: now + HOUR,
+            }],
+            retired: [next.certificate().fingerprint()].into(),
+            current: Some(current),
+            next: Some(next),
+            signed_until: Some(now + HOUR),
+            signing_since: Some(now),
+            is_taken_over: true,
+            defects: Vec::new(),
+        }
+    }
+
+    fn data(stored: &Stored) -> Data {
+        let data = stored.data().into_iter();
+        data.filter_map(|(key, value)| Some((key.to_owned(), value?)))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_kept_is_read_back() {
+        let stored = full();
+        let read = Stored::read(&data(&stored));
+        assert_eq!(format!("{read:?}"), format!("{stored:?}"));
+        assert!(read.wanted().eq(stored.wanted()));
+    }
+
+    #[test]
+    fn where_only_the_next_authority_is_left_it_signs() {
+        let mut left = data(&full());
+        left.remove("ca.crt");
+        left.remove("ca.key");
+        let read = Stored::read(&left);
+        assert!(read.current.is_some() && read.next.is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_what_stands_there() {
+        let full = data(&full());
+        for (key, value, why) in [
+            ("ca.key", "", "ca.crt: half of the pair is missing"),
+            ("ca.crt", " \n", "ca.crt: half of the pair is missing"),
+            (
+                "next-ca.crt",
+                "s3cr3t",
+                "next-ca.crt: there is no certificate that can be read",
+            ),
+            (
+                "tls.key",
+                "s3cr3t",
+                "tls.crt: there is no private key that can be read",
+            ),
+            (
+                "tls.key",
+                &*full["ca.key"],
+                "tls.crt: certificate and key do not belong together",
+            ),
+            (
+                "state.json",
+                "{\"trusted\": s3cr3t",
+                "state.json: it is not ours at line 1, column 13",
+            ),
+            (
+                "state.json",
+                r#"{"trusted": [{"certificate": "s3cr3t", "until": 1}]}"#,
+                "state.json: a certificate in it cannot be read",
+            ),
+        ] {
+            let mut damaged = full.clone();
+            damaged.insert(key.to_owned(), value.to_owned().into());
+            let read = Stored::read(&damaged);
+            let told: Vec<_> = read.defects.iter().map(ToString::to_string).collect();
+            assert_eq!(told, [why]);
+        }
+    }
+
+    #[test]
+    fn times_that_no_certificate_can_have_are_no_times() {
+        let state = format!(
+            r#"{{"signedUntil": {}, "signingSince": {LATEST}}}"#,
+            u64::MAX
+        );
+        let data = [(STATE.to_owned(), state.into())].into();
+        let read = Stored::read(&data);
+        assert_eq!(
+            (read.signed_until, read.signing_since.is_some()),
+            (None, true)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_reading_panic(key in 0..7_usize, text in ".{0,200}", bytes: Vec<u8>) {
+            let mut damaged = data(&full());
+            let key = damaged.keys().nth(key).cloned();
+            damaged.extend(key.map(|key| (key, text.into())));
+            let _ = Stored::read(&damaged);
+            let _ = CaBundle::read(&bytes);
+        }
+    }
+}
