@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::process::{Child, Output, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -309,6 +310,16 @@ fn nobody_is_ready_before_the_ca_bundle_is_read_back() {
 
 const TROUBLE: &str = "certificates cannot be kept up; what is served is served on";
 
+/// The steps of a rotation, in their order, and those of the start.
+const STEPS: [&str; 6] = [
+    "make-authority",
+    "publish",
+    "sign-leaf",
+    "make-next-authority",
+    "rotate-authority",
+    "retire-authority",
+];
+
 #[test]
 fn authorities_and_leaves_change_and_no_client_is_turned_away() {
     let sandbox = cluster();
@@ -317,35 +328,41 @@ fn authorities_and_leaves_change_and_no_client_is_turned_away() {
     for replica in &replicas {
         replica.await_readiness();
     }
-    let (mut leaves, mut seen) = (HashSet::new(), HashSet::new());
+    let (mut leaves, mut seen, mut killed) = (HashSet::new(), HashSet::new(), BTreeSet::new());
     // What an API server trusts is as old as the round before.
     let mut trusted = bundle(kubernetes).unwrap();
-    let mut rounds = 0;
-    while seen.len() < 3 || leaves.len() < 6 {
+    let deadline = Instant::now() + Duration::from_mins(5);
+    while seen.len() < 3 || leaves.len() < 6 || killed.len() < STEPS.len() {
         let newer = bundle(kubernetes).expect("all entries have the same caBundle");
-        for replica in &replicas {
+        for replica in &mut replicas {
             leaves.insert(replica.served(&trusted).unwrap());
+            // After each kind of step the replica that took it is killed once, and another takes its place.
+            let step = replica.log.try_iter().find_map(|line| step_of(&line));
+            if step.is_some_and(|step| killed.insert(step)) {
+                *replica = Replica::start(&sandbox, &SHORT);
+                replica.await_readiness();
+            }
         }
         seen.extend(authorities(&trusted));
         trusted = newer;
-        rounds += 1;
-        if rounds % 100 == 0 {
-            // Another takes its place, whatever step it was in.
-            replicas[rounds / 100 % 2] = Replica::start(&sandbox, &SHORT);
-            replicas[rounds / 100 % 2].await_readiness();
-        }
         assert!(
-            rounds < 20_000,
-            "{} authorities, {} leaves",
+            Instant::now() < deadline,
+            "{} authorities, {} leaves, killed after {killed:?}",
             seen.len(),
             leaves.len()
         );
-        std::thread::park_timeout(std::time::Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(10));
     }
-    let rotations = replicas
-        .iter()
-        .map(|replica| replica.steps("rotate-authority", "failed"));
-    assert_eq!(rotations.sum::<u64>(), 0);
+    for step in STEPS {
+        let failed = replicas.iter().map(|replica| replica.steps(step, "failed"));
+        assert_eq!(failed.sum::<u64>(), 0, "{step}");
+    }
+}
+
+/// The step that a line of the log tells of.
+fn step_of(line: &str) -> Option<&'static str> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    STEPS.into_iter().find(|step| line["step"] == *step)
 }
 
 #[test]
