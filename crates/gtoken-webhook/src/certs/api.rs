@@ -22,6 +22,8 @@ use crate::accounts::api::describe;
 const FIELD_MANAGER: &str = "gtoken-webhook";
 /// How long it may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// What stands for a value that is no text.
+const NO_TEXT: &str = "\u{fffd}";
 /// The type of the Secret that the chart ships.
 const SECRET_TYPE: &str = "Opaque";
 
@@ -48,7 +50,6 @@ pub struct Api {
 }
 
 /// The Secret, and the version it had.
-#[derive(Debug)]
 pub struct KeptSecret {
     version: String,
     /// What it holds.
@@ -276,10 +277,11 @@ fn parsed<'a, T: Deserialize<'a>>(call: &Call, text: &'a str) -> Result<T, Troub
     })
 }
 
-/// What is no text is empty: none of our values is.
+/// What is no text is kept as something that can be no value of ours, so that it is found and put right.
 fn decoded(value: &str) -> Zeroizing<String> {
-    let bytes = STANDARD.decode(value).unwrap_or_default();
-    Zeroizing::new(String::from_utf8(bytes).unwrap_or_else(|_| "?".to_owned()))
+    let bytes = STANDARD.decode(value).ok();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.unwrap_or_else(|| NO_TEXT.to_owned()).into()
 }
 
 fn bundle(value: &str) -> CaBundle {
@@ -359,6 +361,13 @@ impl Trouble {
     /// Whether only a person can mend it, by other flags.
     pub fn is_misconfigured(&self) -> bool {
         matches!(self, Self::NoEntry(..) | Self::NotOurs(..))
+    }
+}
+
+impl fmt::Debug for KeptSecret {
+    /// Does not show what it holds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeptSecret({})", self.version)
     }
 }
 
