@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod authority;
+mod bell;
 pub mod ca_bundle;
 pub mod certificate;
 pub mod change;

@@ -156,7 +156,7 @@ mod tests {
                     "apiGroups": ["admissionregistration.k8s.io"],
                     "resources": ["mutatingwebhookconfigurations"],
                     "resourceNames": ["gtoken-webhook"],
-                    "verbs": ["get", "patch"],
+                    "verbs": ["get", "patch", "watch"],
                 },
             ])
         );
@@ -166,7 +166,7 @@ mod tests {
                 "apiGroups": [""],
                 "resources": ["secrets"],
                 "resourceNames": ["gtoken-webhook-certs"],
-                "verbs": ["get", "patch"],
+                "verbs": ["get", "patch", "watch"],
             }])
         );
         // What has data, or a caBundle, would take away what the webhook keeps, whenever it is applied again.

@@ -1,6 +1,6 @@
 //! A small Kubernetes API server: ServiceAccounts, with the lists, watches and faults that a client must get right.
 //!
-//! Secrets and webhook configurations can be read and patched by their names.
+//! Secrets and webhook configurations can be read, patched and watched by their names.
 //! Of pods it has as much as tells whose they are: each can be got by its name.
 //!
 //! What it does it does as kube-apiserver does it; see
@@ -169,7 +169,7 @@ impl Kubernetes {
         self.state.lock().named.delete(&path);
     }
 
-    /// Takes a verb (`get`, `patch`) from whoever asks for Secrets or webhook configurations.
+    /// Takes a verb (`get`, `patch`, `watch`) from whoever asks for Secrets or webhook configurations.
     pub fn withhold(&self, verb: &str, resource: &str) {
         self.state.lock().named.withhold(verb, resource);
     }
@@ -185,6 +185,9 @@ impl Kubernetes {
         let mut state = self.state.lock();
         state.faults.play(fault);
         state.watches.feel(fault.fault());
+        if fault.fault() == Fault::Away {
+            state.named.cut();
+        }
     }
 
     /// Every request so far, the refused ones included, in order.

@@ -1,17 +1,25 @@
-//! Secrets and webhook configurations: each is read and patched by its name, as far as RBAC lets one.
+//! Secrets and webhook configurations: each is read, patched and watched by its name, as far as RBAC lets one.
 //!
 //! A patch is merged or applied (<https://kubernetes.io/docs/reference/using-api/server-side-apply/>), of which the
 //! latter knows the entries of a webhook configuration by their names. Nobody's fields are defended: whoever applies
 //! must force it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::task::{Poll, ready};
 
+use futures_util::stream;
+use http_body_util::{BodyExt as _, StreamBody};
 use hyper::StatusCode;
+use hyper::body::Frame;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+use super::accept::Form;
 use super::object;
 use super::options::Query;
 use super::status::Status;
+use crate::http::Body;
 
 const MERGE: &str = "application/merge-patch+json";
 const APPLY: &str = "application/apply-patch+yaml";
@@ -23,6 +31,16 @@ pub(super) struct Named {
     objects: BTreeMap<String, Value>,
     /// Verbs and resources that RBAC does not let us.
     withheld: BTreeSet<(String, String)>,
+    /// Who watches what, by its path.
+    watches: Vec<(String, UnboundedSender<Told>)>,
+}
+
+/// What a watch is told.
+#[derive(Debug)]
+enum Told {
+    Event(&'static str, Value),
+    /// The connection breaks.
+    Cut,
 }
 
 /// What a path names.
@@ -61,13 +79,54 @@ impl Named {
     pub(super) fn put(&mut self, path: &str, mut object: Value) -> &Value {
         self.revision += 1;
         object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
+        let is_new = !self.objects.contains_key(path);
+        self.tell(path, if is_new { "ADDED" } else { "MODIFIED" }, &object);
         let slot = self.objects.entry(path.to_owned()).or_default();
         *slot = object;
         slot
     }
 
     pub(super) fn delete(&mut self, path: &str) {
-        self.objects.remove(path);
+        if let Some(object) = self.objects.remove(path) {
+            self.tell(path, "DELETED", &object);
+        }
+    }
+
+    /// Every open watch breaks off.
+    pub(super) fn cut(&mut self) {
+        for (_, watch) in self.watches.drain(..) {
+            // Whoever has gone needs no word of it.
+            let _ = watch.send(Told::Cut);
+        }
+    }
+
+    /// A watch of one object: it as it is now, then each change, a line each.
+    pub(super) fn watch(&mut self, place: Place<'_>, form: Form) -> Result<Body, Status> {
+        self.check("watch", place)?;
+        let (tell, mut told) = unbounded_channel();
+        if let Some(object) = self.objects.get(place.path) {
+            let _ = tell.send(Told::Event("ADDED", object.clone()));
+        }
+        self.watches.push((place.path.to_owned(), tell));
+        let lines = stream::poll_fn(move |context| {
+            let told = ready!(told.poll_recv(context));
+            Poll::Ready(told.map(|told| match told {
+                Told::Event(kind, object) => {
+                    let object = object::rendered(&object, form).unwrap_or_default();
+                    let line = json!({"type": kind, "object": object});
+                    Ok(Frame::data(format!("{line}\n").into()))
+                }
+                Told::Cut => Err(io::ErrorKind::ConnectionReset.into()),
+            }))
+        });
+        Ok(StreamBody::new(lines).boxed())
+    }
+
+    fn tell(&mut self, path: &str, kind: &'static str, object: &Value) {
+        self.watches.retain(|(watched, watch)| {
+            let concerns = watched == path;
+            !concerns || watch.send(Told::Event(kind, object.clone())).is_ok()
+        });
     }
 
     pub(super) fn withhold(&mut self, verb: &str, resource: &str) {
@@ -251,5 +310,25 @@ mod tests {
         assert!(patch(&mut named, MERGE, "", &json!({})).is_ok());
         named.delete("/p");
         assert_eq!(patch(&mut named, MERGE, "", &json!({})), Err(404));
+    }
+
+    #[tokio::test]
+    async fn a_watch_tells_what_is_there_and_what_becomes_of_it() {
+        let mut named = named();
+        let mut body = named.watch(PLACE, Form::Metadata).unwrap();
+        named.put("/other", json!({"metadata": {"name": "other"}}));
+        named.put("/p", json!({"metadata": {"name": "p"}, "data": {"a": "b"}}));
+        named.delete("/p");
+        named.cut();
+        for (kind, version) in [("ADDED", "1"), ("MODIFIED", "3"), ("DELETED", "3")] {
+            let line = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            let event: Value = serde_json::from_slice(&line).unwrap();
+            assert_eq!(event["type"], kind);
+            assert_eq!(event["object"]["metadata"]["resourceVersion"], version);
+            assert!(event["object"]["data"].is_null(), "{event}");
+        }
+        assert!(body.frame().await.unwrap().is_err());
+        named.withhold("watch", PLACE.resource);
+        assert!(named.watch(PLACE, Form::Whole).is_err());
     }
 }

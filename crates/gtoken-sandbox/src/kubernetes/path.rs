@@ -18,6 +18,8 @@ pub(super) enum Path<'a> {
     Pod(&'a str, &'a str),
     /// One object of a kind that is known by its names alone.
     Named(Place<'a>),
+    /// All objects of such a kind, of which one can be watched.
+    AllNamed(Place<'a>),
     /// Something below the API that is not here.
     NoResource,
     /// Nothing at all.
@@ -55,6 +57,17 @@ impl<'a> Path<'a> {
                 path,
                 resource,
                 name,
+            }),
+            ["api", "v1", "namespaces", _, resource @ "secrets"]
+            | [
+                "apis",
+                "admissionregistration.k8s.io",
+                "v1",
+                resource @ "mutatingwebhookconfigurations",
+            ] => Self::AllNamed(Place {
+                path,
+                resource,
+                name: "",
             }),
             ["api" | "apis", ..] => Self::NoResource,
             _ => Self::Nothing,

@@ -66,6 +66,7 @@ impl Kubernetes {
                 Ok(http::json(StatusCode::OK, pod))
             }
             Path::Named(place) => self.named(parts, body, place).await,
+            Path::AllNamed(all) => self.watch_named(parts, all),
             Path::All(namespace) if parts.method == Method::GET => {
                 self.read_all(parts, namespace).await
             }
@@ -198,6 +199,25 @@ impl Kubernetes {
             }
             _ => Err(Status::method_not_allowed()),
         }
+    }
+
+    /// A watch of the one object that the query names; the kinds cannot be listed.
+    fn watch_named(&self, parts: &Parts, all: Place<'_>) -> Result<Response<Body>, Status> {
+        let query = query(parts);
+        let selected = query.value("fieldSelector");
+        let name = selected.and_then(|selected| selected.strip_prefix("metadata.name="));
+        let (Some(name), Some(true)) = (name, query.flag("watch")) else {
+            return Err(Status::method_not_allowed());
+        };
+        let form = accept::negotiate(header(parts, &ACCEPT))?;
+        let path = format!("{}/{name}", all.path);
+        let place = Place {
+            path: &path,
+            name,
+            ..all
+        };
+        let body = self.state.lock().named.watch(place, form)?;
+        Ok(Response::new(body))
     }
 
     /// Takes note of a request; the answer is `Away` if that is being played.

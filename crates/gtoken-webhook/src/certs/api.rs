@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::{Stream, StreamExt as _};
 use kube::Client;
-use kube::api::{GetParams, Patch, PatchParams, Request};
+use kube::api::{GetParams, Patch, PatchParams, Request, WatchEvent, WatchParams};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -77,6 +78,10 @@ struct Owner {
     kind: String,
     name: String,
 }
+
+/// An object of which nothing is read.
+#[derive(Clone, Deserialize)]
+struct Changed {}
 
 #[derive(Deserialize)]
 struct SecretObject {
@@ -223,6 +228,29 @@ impl Api {
         self.ask(&call, request).await.map(|_| ())
     }
 
+    /// What becomes of one of both, as it happens: that there is something to look at, not what.
+    pub async fn changes(
+        &self,
+        of: Written,
+    ) -> Result<impl Stream<Item = Result<(), Trouble>> + use<>, Trouble> {
+        let call = Call::new("watch", of, &self.places);
+        let (all, name) = match of {
+            Written::Secret => (self.secrets(), &self.places.secret),
+            Written::Configuration => (configurations(), &self.places.configuration),
+        };
+        // By its name alone, or RBAC would have to let us see all.
+        let params = WatchParams::default().fields(&format!("metadata.name={name}"));
+        let request = all.watch_metadata(&params, "");
+        let request = request.map_err(|error| call.failed(&kube::Error::BuildRequest(error)))?;
+        let events = self.client.request_events::<Changed>(request).await;
+        let events = events.map_err(|error| call.failed(&error))?;
+        Ok(events.map(move |event| match event {
+            Ok(WatchEvent::Error(status)) => Err(call.failed(&kube::Error::Api(status))),
+            Ok(_) => Ok(()),
+            Err(error) => Err(call.failed(&error)),
+        }))
+    }
+
     /// Tries every call, without any effect: each with its name and what came of it.
     pub async fn try_out(&self) -> Vec<(&'static str, Result<(), Trouble>)> {
         let secret = self.secret().await;
@@ -231,11 +259,17 @@ impl Api {
             Ok(seen) => (Ok(()), self.apply(&seen, &seen.entries, true).await),
             Err(trouble) => (Err(trouble.clone()), Err(trouble)),
         };
+        let watched = async |of| self.changes(of).await.map(|_| ());
         vec![
             ("get Secret", secret.map(|_| ())),
             ("patch Secret", patched),
+            ("watch Secret", watched(Written::Secret).await),
             ("get MutatingWebhookConfiguration", configuration),
             ("patch MutatingWebhookConfiguration", applied),
+            (
+                "watch MutatingWebhookConfiguration",
+                watched(Written::Configuration).await,
+            ),
         ]
     }
 

@@ -12,14 +12,18 @@ use tracing::{info, warn};
 use super::Leaf;
 use super::api::{Api, Configuration, KeptSecret, Trouble};
 use super::authority::{Authority, CannotMake};
+use super::bell::Bell;
 use super::change::Change;
 use super::plan::{Policy, Seen, Step, View, Written, plan};
 use super::secret::Stored;
 use crate::metrics::Metrics;
 use crate::ready::{Awaited, Readiness};
 
-/// How often both objects are read where nothing is to be done; less where certificates live but minutes.
+/// How often both objects are read where nothing is to be done and changes are not heard of; more often where
+/// certificates live but minutes.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// The same where they are: time passes too, and a watch may be silent.
+const LOOK_INTERVAL_WHERE_HEARD: Duration = Duration::from_secs(30);
 /// The same, at least.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 /// How soon a look that failed is repeated: an API server that is back is not waited for long.
@@ -62,6 +66,14 @@ struct Memory {
     at_once: u32,
 }
 
+/// When to look again.
+enum Next {
+    /// After this.
+    Look(Duration),
+    /// When something has changed, or in a while.
+    Rest,
+}
+
 /// Everything that was read.
 struct Looked {
     configuration: Configuration,
@@ -94,17 +106,33 @@ impl Keeper {
 
     /// Looks and acts for as long as the process lives.
     pub async fn run(self) -> Infallible {
+        let bell = Bell::default();
+        tokio::select! {
+            never = self.keep(&bell) => never,
+            never = bell.listen(&self.api, Written::Secret, &self.metrics) => never,
+            never = bell.listen(&self.api, Written::Configuration, &self.metrics) => never,
+        }
+    }
+
+    async fn keep(&self, bell: &Bell) -> Infallible {
         let mut memory = Memory::default();
         loop {
-            let pause = match self.look(&mut memory).await {
-                Ok(looked) => self.act(&looked, &mut memory).await,
+            match self.look(&mut memory).await {
+                Ok(looked) => match self.act(&looked, &mut memory).await {
+                    Next::Look(pause) => sleep(pause).await,
+                    Next::Rest => {
+                        // What could not be written is tried again, whatever changes.
+                        let is_done = memory.failed.is_empty();
+                        let rest = self.interval(is_done && bell.is_heard());
+                        bell.wait(rest).await;
+                    }
+                },
                 Err(trouble) => {
                     self.metrics.certificate_step("look", "failed");
                     self.tell(&mut memory, trouble).await;
-                    RETRY.min(self.interval())
+                    bell.wait(RETRY.min(self.interval(false))).await;
                 }
-            };
-            sleep(pause).await;
+            }
         }
     }
 
@@ -126,8 +154,8 @@ impl Keeper {
         })
     }
 
-    /// Takes a step, and tells how long to rest after it.
-    async fn act(&self, looked: &Looked, memory: &mut Memory) -> Duration {
+    /// Takes a step, and tells when to look again.
+    async fn act(&self, looked: &Looked, memory: &mut Memory) -> Next {
         let view = View {
             policy: &self.policy,
             now: SystemTime::now(),
@@ -136,7 +164,7 @@ impl Keeper {
             entries: &looked.configuration.entries,
             seen: &memory.seen,
         };
-        let rest = REST_AFTER_FAILURE.min(self.interval() * 2);
+        let rest = REST_AFTER_FAILURE.min(self.interval(false) * 2);
         memory.failed.retain(|_, failed| failed.elapsed() < rest);
         if memory.failed.is_empty() {
             memory.trouble = None;
@@ -146,28 +174,28 @@ impl Keeper {
         let step = plan(&view, &memory.failed.keys().copied().collect());
         let Some(written) = step.written() else {
             memory.at_once = 0;
-            return self.interval();
+            return Next::Rest;
         };
         match self.carry_out(&step, looked, &view).await {
             Ok(()) => {
                 self.metrics.certificate_step(step.label(), "done");
                 tell_done(&step, &view);
                 memory.at_once += 1;
-                if memory.at_once.is_multiple_of(MOST_AT_ONCE) {
-                    self.interval()
+                Next::Look(if memory.at_once.is_multiple_of(MOST_AT_ONCE) {
+                    self.interval(false)
                 } else {
                     Duration::ZERO
-                }
+                })
             }
             Err(Failure::Trouble(Trouble::Lost)) => {
                 self.metrics.certificate_step(step.label(), "lost");
-                AFTER_LOSS
+                Next::Look(AFTER_LOSS)
             }
             Err(failure) => {
                 self.metrics.certificate_step(step.label(), "failed");
                 memory.failed.insert(written, Instant::now());
                 self.tell(memory, failure.into()).await;
-                Duration::ZERO
+                Next::Look(Duration::ZERO)
             }
         }
     }
@@ -238,9 +266,16 @@ impl Keeper {
         memory.trouble = Some(trouble);
     }
 
-    fn interval(&self) -> Duration {
+    /// How long to rest where there is nothing to do.
+    fn interval(&self, is_heard: bool) -> Duration {
+        let longest = if is_heard {
+            LOOK_INTERVAL_WHERE_HEARD
+        } else {
+            LOOK_INTERVAL
+        };
+        // What is not looked at for as long as the wait would not be known to have been there.
         let shortest = self.policy.propagation.min(self.policy.leaf_life / 10) / 2;
-        LOOK_INTERVAL.min(shortest).max(SHORTEST_INTERVAL)
+        longest.min(shortest).max(SHORTEST_INTERVAL)
     }
 }
 

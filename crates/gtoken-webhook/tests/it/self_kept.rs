@@ -514,6 +514,41 @@ fn each_verb_that_is_taken_is_named_and_missed_by_nobody_who_is_served() {
 }
 
 #[test]
+fn what_changes_is_heard_of_and_without_that_looked_for() {
+    let sandbox = cluster();
+    let kubernetes = sandbox.kubernetes();
+    // By itself it looks every 30 s, which is longer than anything is waited for here.
+    let replica = Replica::start(&sandbox, &[]);
+    replica.await_readiness();
+    awaited("both watches", || {
+        let requests = kubernetes.requests();
+        let mut watches = requests
+            .iter()
+            .filter(|seen| seen.path.contains("fieldSelector="));
+        watches.nth(1).map(drop)
+    });
+    put_configuration(kubernetes, "");
+    replica.await_good(kubernetes);
+
+    for resource in ["secrets", "mutatingwebhookconfigurations"] {
+        kubernetes.withhold("watch", resource);
+    }
+    let deaf = Replica::start(&sandbox, &[]);
+    let late = "changes are noticed late, by looking every 5 s";
+    for _ in 0..2 {
+        let said = logged(&deaf.log, late)["reason"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(said.contains(r#""verbs":["watch"]"#), "{said}");
+    }
+    drop(replica);
+    deaf.await_readiness();
+    put_configuration(kubernetes, "");
+    deaf.await_good(kubernetes);
+}
+
+#[test]
 fn an_api_server_that_is_away_for_a_while_is_outlasted() {
     let sandbox = cluster();
     let kubernetes = sandbox.kubernetes();
@@ -594,6 +629,7 @@ fn a_dry_start_tries_what_certificates_need_and_changes_nothing() {
     for line in [
         "ok    certificate: made for gtoken-webhook-svc.default.svc",
         "ok    patch Secret",
+        "ok    watch Secret",
     ] {
         assert!(said.contains(line), "{said}");
     }
