@@ -4,14 +4,16 @@
 
 #[path = "../promises/admission.rs"]
 mod admission;
-#[path = "../promises/annotations.rs"]
-mod annotations;
+#[path = "../promises/annotated.rs"]
+mod annotated;
 #[path = "../promises/choices.rs"]
 mod choices;
 #[path = "../promises/patch.rs"]
 mod patch;
 #[path = "../promises/pods.rs"]
 mod pods;
+#[path = "../promises/warnings.rs"]
+mod warnings;
 #[path = "../promises/world.rs"]
 mod world;
 

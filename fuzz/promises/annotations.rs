@@ -1,108 +1,114 @@
-//! Annotations of all our settings, right and wrong, beside those of others.
+//! Whatever is annotated, what cannot be taken is told in short lines and is as if it were not there.
 
-use gtoken_inject::Dialect;
-use gtoken_inject::annotation::{GOOGLE_SERVICE_ACCOUNT, Name};
+use std::collections::BTreeMap;
 
-use super::choices::Choices;
+use gtoken_contract::AwsAccount;
+use gtoken_inject::{Binding, Dialect, Reason, Settings, Warning, advise};
+use serde_json::{Value, json};
 
-/// On what annotations stand.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    Pod,
-    ServiceAccount,
-}
+use super::reader::{binding, usual};
+use super::warnings::fit;
 
-const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
-const EMAIL: &str = "reader@my-project.iam.gserviceaccount.com";
+type Annotations<'a> = BTreeMap<&'a str, &'a str>;
 
-/// Annotations by name; of a ServiceAccount mostly enough for its pods to be injected.
-pub(crate) fn any(
-    choices: &mut Choices<'_>,
-    dialect: &Dialect,
-    place: Place,
-) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    let prefixes = dialect.prefixes.to_string();
-    let prefixes: Vec<_> = prefixes.split(',').collect();
-    if place == Place::ServiceAccount {
-        if !choices.happens(12) {
-            let prefix = choices.maybe(80, |choices| choices.pick(&prefixes));
-            let prefix = prefix.unwrap_or(prefixes[0]);
-            let role = choices.maybe(48, |choices| value(choices, Name::RoleArn));
-            all.push((
-                format!("{prefix}/role-arn"),
-                role.unwrap_or_else(|| ROLE.to_owned()),
-            ));
-        }
-        if !choices.happens(40) {
-            let email = choices.maybe(24, Choices::text);
-            all.push((
-                GOOGLE_SERVICE_ACCOUNT.to_owned(),
-                email.unwrap_or_else(|| EMAIL.to_owned()),
-            ));
-        }
-    }
-    if choices.happens(150) {
-        all.extend(choices.several(4, |choices| {
-            let name = Name::ALL[choices.below(Name::ALL.len())];
-            let prefix = choices.pick(&prefixes);
-            (format!("{prefix}/{}", name.as_str()), value(choices, name))
-        }));
-    }
-    if choices.happens(48) {
-        all.extend(choices.several(3, |choices| (misspelt(choices, &prefixes), choices.text())));
-    }
-    all
-}
-
-/// A value that is right most times, and else one of another setting or of none.
-pub(crate) fn value(choices: &mut Choices<'_>, name: Name) -> String {
-    if choices.happens(64) {
-        return choices.text();
-    }
-    let name = if choices.happens(24) {
-        Name::ALL[choices.below(Name::ALL.len())]
-    } else {
-        name
+/// Panics where a promise is broken. Each line is an annotation: its name, an equals sign, its value.
+pub(super) fn hold(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
     };
-    choices.pick(values(name)).to_owned()
+    let all: Annotations<'_> = text
+        .split('\n')
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    let account = AwsAccount {
+        id: "123456789012".parse().expect("an account"),
+        partition: "aws".parse().expect("a partition"),
+    };
+    for account in [None, Some(account)] {
+        let dialect = Dialect {
+            account,
+            ..Dialect::default()
+        };
+        bind(&dialect, &all);
+    }
+    whoever_annotates_is_told(&all);
+    pod(&all);
 }
 
-/// Values that a setting takes, and at the end some that it just does not.
-fn values(name: Name) -> &'static [&'static str] {
-    match name {
-        Name::Audience => &["sts.amazonaws.com", "my audience"],
-        Name::IncludeContainers | Name::SkipContainers => {
-            &["mesh", "app,mesh", "app", "a,,b", "App"]
+/// On a pod.
+fn pod(all: &Annotations<'_>) {
+    let sent = json!({
+        "metadata": {"name": "web-0", "annotations": all},
+        "spec": {"serviceAccountName": "reader", "containers": [{"name": "app"}]},
+    });
+    let webhook = usual(Ok(binding()));
+    let ask = |pod: &Value| {
+        let review = review("Pod", "CREATE", pod);
+        webhook
+            .answer(&review)
+            .expect("a pod's creation is looked at")
+    };
+    let answered = ask(&sent);
+    assert_eq!(answered.response["allowed"], true);
+    assert!(
+        answered.has_credentials() || answered.steps().is_empty(),
+        "changed without a use"
+    );
+    fit(texts(&answered.response));
+    assert!(
+        ask(&answered.applied(&sent)).steps().is_empty(),
+        "it is injected already"
+    );
+}
+
+/// On a ServiceAccount.
+fn bind(dialect: &Dialect, all: &Annotations<'_>) {
+    let parse = |all: &Annotations<'_>| {
+        Binding::parse(dialect, all.iter().map(|(name, text)| (*name, *text)))
+    };
+    match parse(all) {
+        Ok(binding) => {
+            fit(binding.warnings.iter().map(ToString::to_string));
+            for warning in &binding.warnings {
+                if let Warning::InvalidOption { annotation, .. } = warning {
+                    let (_, name) = annotation.split_once('/').expect("a prefix and a name");
+                    let mut others = all.clone();
+                    others.retain(|full, _| {
+                        full.split_once('/').is_none_or(|(_, other)| other != name)
+                    });
+                    let without = parse(&others).expect("its role is right");
+                    assert_eq!(without.options, binding.options, "{warning}");
+                }
+            }
         }
-        Name::Region => &["eu-west-1", "us-gov-west-1", "Frankfurt"],
-        Name::RoleArn => &[
-            ROLE,
-            "arn:aws-cn:iam::123456789012:role/a/b",
-            "reader",
-            "arn:aws:iam::1:role/x",
-        ],
-        Name::SessionName => &[
-            "{pod}",
-            "{serviceaccount}.{uid}",
-            "x{namespace}",
-            "{node}",
-            "{pod}{uid}",
-        ],
-        Name::SidecarMode => &["native", "classic", "auto", "Native"],
-        Name::StsRegionalEndpoints => &["true", "false", "yes"],
-        Name::TokenExpiration => &["600", "86400", "599", "86401"],
-        Name::TokenSource => &["cluster", "google", "Cluster"],
+        Err(unbound) => fit([Reason::from(unbound).to_string()]),
     }
 }
 
-/// The name of an annotation that nobody reads, or only nearly one of ours.
-fn misspelt(choices: &mut Choices<'_>, prefixes: &[&str]) -> String {
-    let name = Name::ALL[choices.below(Name::ALL.len())].as_str();
-    match choices.below(4) {
-        0 => format!("example.com/{name}"),
-        1 => format!("{}/{name}s", choices.pick(prefixes)),
-        2 => format!("{}/{}", choices.pick(prefixes), choices.text()),
-        _ => choices.text(),
-    }
+/// By the review of a ServiceAccount.
+fn whoever_annotates_is_told(all: &Annotations<'_>) {
+    let review = review(
+        "ServiceAccount",
+        "UPDATE",
+        &json!({"metadata": {"annotations": all}}),
+    );
+    let (answer, _) = advise(&review, &Settings::default()).expect("a review");
+    let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+    assert_eq!(answer["response"]["allowed"], true);
+    fit(texts(&answer["response"]));
+}
+
+fn review(kind: &str, operation: &str, object: &Value) -> Vec<u8> {
+    let request =
+        json!({"uid": "1", "kind": {"kind": kind}, "operation": operation, "object": object});
+    let review =
+        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
+    review.to_string().into_bytes()
+}
+
+/// An answer's warnings.
+fn texts(response: &Value) -> impl Iterator<Item = String> {
+    let warnings = response["warnings"].as_array();
+    let texts = warnings.into_iter().flatten();
+    texts.map(|text| text.as_str().expect("text").to_owned())
 }

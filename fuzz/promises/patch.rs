@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use gtoken_inject::{MAX_WARNING, Unbound};
+use gtoken_inject::Unbound;
 use json_patch::{AddOperation, PatchOperation};
 use serde_json::{Value, json};
 
 use super::admission::{Answered, Webhook};
+use super::warnings;
 use super::world::{Outcome, World};
 
+/// The names of our containers.
+pub(crate) const AGENTS: [&str; 2] = [GATE, REFRESHER];
 const GATE: &str = "generate-gcp-id-token";
 const REFRESHER: &str = "update-gcp-id-token";
 const RECORD: &str = "amazonaws.com/gtoken-injected";
@@ -23,18 +26,18 @@ const LISTS: [&str; 4] = [
 
 /// Panics where a promise is broken. The bytes choose the world.
 pub(super) fn hold(bytes: &[u8]) {
-    let world = World::new(bytes);
+    let world = &World::new(bytes);
     let outcome = world.outcome();
-    twice_is_once(&world, &outcome);
-    only_ours_is_added_and_removed(&world, &outcome);
-    what_the_user_set_stays(&world, &outcome);
-    nothing_stands_there_twice(&world, &outcome);
-    whoever_is_injected_has_all_that_it_needs(&world, &outcome);
-    injected_containers_are_restricted(&world, &outcome);
-    the_gate_comes_first(&world, &outcome);
-    only_a_demand_is_denied(&world, &outcome.answered);
+    twice_is_once(world, &outcome);
+    only_ours_is_added_and_removed(world, &outcome);
+    what_the_user_set_stays(world, &outcome);
+    nothing_stands_there_twice(world, &outcome);
+    whoever_is_injected_has_all_that_it_needs(world, &outcome);
+    injected_containers_are_restricted(world, &outcome);
+    the_gate_comes_first(world, &outcome);
+    only_a_demand_is_denied(world, &outcome.answered);
     warnings_fit(&outcome.answered);
-    nobody_who_asks_for_nothing_is_patched(&world);
+    nobody_who_asks_for_nothing_is_patched(world);
 }
 
 /// What is stored needs no other patch.
@@ -55,6 +58,7 @@ pub(crate) fn only_ours_is_added_and_removed(world: &World, outcome: &Outcome) {
         match step {
             PatchOperation::Add(add) => assert!(may_add(add), "{step} is not ours"),
             PatchOperation::Remove(remove) => {
+                assert!(has_record(&world.sent), "nothing was told to be ours");
                 let removed = remove.path.resolve(&pod).expect("it stands there");
                 assert!(may_remove(removed), "{removed} is not ours");
             }
@@ -66,8 +70,8 @@ pub(crate) fn only_ours_is_added_and_removed(world: &World, outcome: &Outcome) {
 
 /// All of the user's is there still, and in its order, whatever Kubernetes it is of.
 pub(crate) fn what_the_user_set_stays(world: &World, outcome: &Outcome) {
-    // What looks as if we had added it counts as ours, so who writes such things gets less.
-    if !world.mimics {
+    // What looks as if we had added it counts as ours, so who writes a record of such things gets less.
+    if !(world.mimics && has_record(&world.sent)) {
         let stored = &outcome.stored;
         assert!(
             keeps(&world.own, stored),
@@ -179,24 +183,12 @@ pub(crate) fn only_a_demand_is_denied(world: &World, answered: &Answered) {
     assert_eq!(allowed, answered.response.get("status").is_none());
 }
 
-/// The API server cuts and drops warnings past a length, and prints each as a line.
+/// All that is said reaches whoever sent the pod.
 pub(crate) fn warnings_fit(answered: &Answered) {
     let warnings = answered.response["warnings"].as_array();
-    let message = answered.response["status"]["message"].as_str();
-    let texts = warnings
-        .into_iter()
-        .flatten()
-        .map(|text| text.as_str().expect("text"));
-    let mut all = 0;
-    for text in texts.chain(message) {
-        let length = text.chars().count();
-        assert!(
-            length <= MAX_WARNING && !text.contains(char::is_control),
-            "{text:?}"
-        );
-        all += length;
-    }
-    assert!(all <= 4096, "the API server would cut all of them");
+    let message = answered.response["status"].get("message");
+    let texts = warnings.into_iter().flatten().chain(message);
+    warnings::fit(texts.map(|text| text.as_str().expect("text")));
 }
 
 /// Who asks for nothing gets an answer with no patch at all.
@@ -249,6 +241,10 @@ fn may_remove(removed: &Value) -> bool {
     is_variable || is_mount || is_volume || is_agent(removed)
 }
 
+fn has_record(pod: &Value) -> bool {
+    pod["metadata"]["annotations"].get(RECORD).is_some()
+}
+
 /// What a patch adds, each element of a list by itself.
 fn added(outcome: &Outcome) -> impl Iterator<Item = &Value> {
     outcome.steps.iter().flat_map(|step| match step {
@@ -260,12 +256,11 @@ fn added(outcome: &Outcome) -> impl Iterator<Item = &Value> {
     })
 }
 
-fn is_agent(container: &Value) -> bool {
-    let name = &container["name"];
-    name == GATE || name == REFRESHER
+pub(crate) fn is_agent(container: &Value) -> bool {
+    AGENTS.iter().any(|name| container["name"] == *name)
 }
 
-fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
     ["initContainers", "containers"]
         .into_iter()
         .filter_map(|list| pod["spec"][list].as_array())

@@ -4,8 +4,9 @@ use gtoken_inject::Settings;
 use gtoken_inject::annotation::{INJECT_LABEL, INJECTED, MIRROR};
 use serde_json::{Map, Value, json};
 
-use super::annotations::{self, Place};
+use super::annotated::{self, Place};
 use super::choices::Choices;
+use super::patch::AGENTS;
 
 type Object = Map<String, Value>;
 
@@ -16,8 +17,6 @@ pub(crate) struct Pods<'s> {
     /// Whether the pod may hold what looks as if the webhook had added it.
     pub(crate) mimics: bool,
 }
-
-const AGENTS: [&str; 2] = ["generate-gcp-id-token", "update-gcp-id-token"];
 
 /// Names of variables; of the last ones the webhook knows nothing.
 const VARIABLES: &[&str] = &[
@@ -34,14 +33,8 @@ const VARIABLES: &[&str] = &[
     "aws_role_arn",
 ];
 
-/// What the webhook may have set a variable to.
-const OUR_VALUES: &[&str] = &[
-    "arn:aws:iam::123456789012:role/reader",
-    "/var/run/secrets/aws/token/gtoken",
-    "true",
-    "team-a@web-0",
-    "eu-west-1",
-];
+/// What the webhook may have set a variable to; few, so that records and variables often agree.
+const OUR_VALUES: &[&str] = &["arn:aws:iam::123456789012:role/reader", "true"];
 
 impl Pods<'_> {
     pub(crate) fn pod(&self, choices: &mut Choices<'_>) -> Value {
@@ -90,7 +83,7 @@ impl Pods<'_> {
             return Value::Null;
         }
         let dialect = &self.settings.dialect;
-        let texts = annotations::any(choices, dialect, Place::Pod);
+        let texts = annotated::any(choices, dialect, Place::Pod);
         let texts = texts.into_iter().map(|(name, text)| (name, text.into()));
         let mut all: Object = texts.collect();
         choices.member(&mut all, MIRROR, 8, Choices::text);

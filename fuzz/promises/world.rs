@@ -8,7 +8,7 @@ use json_patch::PatchOperation;
 use serde_json::{Value, json};
 
 use super::admission::{Answered, Webhook};
-use super::annotations::{self, Place};
+use super::annotated::{self, Place};
 use super::choices::Choices;
 use super::pods::Pods;
 
@@ -88,7 +88,7 @@ fn webhook(choices: &mut Choices<'_>) -> Webhook {
     let binding = if choices.happens(8) {
         Err(Unbound::NotFound)
     } else {
-        let all = annotations::any(choices, &settings.dialect, Place::ServiceAccount);
+        let all = annotated::any(choices, &settings.dialect, Place::ServiceAccount);
         let all = all.iter().map(|(name, text)| (&**name, &**text));
         Binding::parse(&settings.dialect, all)
     };
@@ -105,6 +105,7 @@ fn settings(choices: &mut Choices<'_>) -> Settings {
         "amazonaws.com,eks.amazonaws.com",
         "eks.amazonaws.com",
         "aws.example.com,amazonaws.com",
+        "annotations.of-a-company-with-a-long-name.and-as-many-subdomains-as-this-one.example.com",
     ];
     let account = choices.maybe(64, |_| gtoken_contract::AwsAccount {
         id: parsed("123456789012"),
@@ -147,7 +148,7 @@ fn options(choices: &mut Choices<'_>) -> Options {
 }
 
 fn option<T: FromStr>(choices: &mut Choices<'_>, name: Name) -> Option<T> {
-    let text = choices.maybe(40, |choices| annotations::value(choices, name));
+    let text = choices.maybe(40, |choices| annotated::value(choices, name));
     text?.parse().ok()
 }
 

@@ -4,8 +4,10 @@
 
 mod cases;
 mod invariants;
+mod lessons;
 mod manifests;
 mod modules;
+mod proofs;
 mod purity;
 mod sizes;
 mod source;
@@ -73,6 +75,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<ExitCode> {
 /// Everything that can be said from the files alone.
 fn check(tree: &Tree, roots: &[Root], packages: &[String]) -> Vec<Finding> {
     let reach = modules::reach(roots, &tree.sources);
+    let proofs = proofs::collect(&tree.sources, &tree.texts, packages);
     [
         tree.unreadable(),
         modules::orphans(&reach, &tree.sources, packages),
@@ -81,7 +84,8 @@ fn check(tree: &Tree, roots: &[Root], packages: &[String]) -> Vec<Finding> {
         wording::check(tree),
         cases::check(&tree.texts),
         manifests::check(&tree.texts, packages),
-        invariants::check(&tree.texts, &invariants::tests(&tree.sources, packages)),
+        invariants::check(&tree.texts, &proofs),
+        lessons::check(&tree.texts, &proofs),
     ]
     .concat()
 }

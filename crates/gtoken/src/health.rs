@@ -7,7 +7,7 @@
 
 mod address;
 mod page;
-mod request;
+pub mod request;
 
 use std::array;
 use std::fmt;
@@ -176,7 +176,7 @@ impl Server {
             *place = Some(Client {
                 stream,
                 deadline: Instant::now() + CLIENT_WITHIN,
-                head: Head::new(),
+                head: Head::default(),
                 answered: false,
             });
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 pub use apart::Apart;
 pub use choice::AnySource;
-pub use google::{CredentialsError, GoogleApis};
+pub use google::{CredentialsError, ExecutableError, GoogleApis, printed_subject, written_subject};
 pub use metadata::MetadataServer;
 use serde_json::Value;
 

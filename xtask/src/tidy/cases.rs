@@ -40,7 +40,7 @@ fn judge(texts: &Texts, package: &str, name: &str) -> Vec<Finding> {
 }
 
 /// Package folder and name, for a file of a case.
-fn case(path: &str) -> Option<(&str, &str)> {
+pub(super) fn case(path: &str) -> Option<(&str, &str)> {
     let (package, rest) = path.split_once("/tests/cases/")?;
     let (name, _file) = rest.split_once('/')?;
     Some((package, name))

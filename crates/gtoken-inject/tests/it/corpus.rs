@@ -2,8 +2,12 @@
 
 #[path = "../../../../fuzz/promises/admission.rs"]
 mod admission;
+#[path = "../../../../fuzz/promises/annotated.rs"]
+mod annotated;
 #[path = "../../../../fuzz/promises/annotations.rs"]
 mod annotations;
+#[path = "../../../../fuzz/promises/arn.rs"]
+mod arn;
 #[path = "../../../../fuzz/promises/choices.rs"]
 pub(crate) mod choices;
 #[path = "../../../../fuzz/promises/codec.rs"]
@@ -12,12 +16,16 @@ mod codec;
 mod entries;
 #[path = "../../../../fuzz/promises/patch.rs"]
 pub(crate) mod patch;
+#[path = "../../../../fuzz/promises/pod.rs"]
+mod pod;
 #[path = "../../../../fuzz/promises/pods.rs"]
 mod pods;
 #[path = "../../../../fuzz/promises/reader.rs"]
 pub(crate) mod reader;
 #[path = "../../../../fuzz/promises/review.rs"]
 mod review;
+#[path = "../../../../fuzz/promises/warnings.rs"]
+mod warnings;
 #[path = "../../../../fuzz/promises/world.rs"]
 pub(crate) mod world;
 
@@ -44,4 +52,19 @@ fn the_codec_agrees_with_serde_on_every_beginning_of_a_text() {
 #[test]
 fn no_world_of_the_corpus_breaks_a_promise() {
     entries::try_each("patch", patch::hold);
+}
+
+#[test]
+fn no_annotations_of_the_corpus_break_a_promise() {
+    entries::try_each("annotations", annotations::hold);
+}
+
+#[test]
+fn no_arn_of_the_corpus_breaks_a_promise() {
+    entries::try_each("arn", arn::hold);
+}
+
+#[test]
+fn no_pod_of_the_corpus_breaks_a_promise() {
+    entries::try_each("pod", pod::hold);
 }

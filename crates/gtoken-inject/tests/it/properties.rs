@@ -85,6 +85,56 @@ proptest! {
     }
 
     #[test]
+    fn a_pod_that_is_brought_up_to_date_is_as_one_injected_today(first in any_world(), second in any_world()) {
+        let injected = first.webhook.stored(&first.own);
+        let again = World { sent: injected, own: first.own, webhook: second.webhook, mimics: first.mimics };
+        let restored = again.outcome();
+        let today = again.webhook.review(&again.own);
+        // What looks as if we had added it counts as ours; a volume that the user mounts has to stay, and so does what
+        // was added to a container that is skipped since: nobody knows whether it was the user's. Without metadata there
+        // is no record.
+        let is_mounted = again.own.to_string().contains(&first.webhook.settings.volume_name);
+        let has_place = again.own["metadata"].is_object();
+        if again.mimics || is_mounted || !has_place || !again.takes_all_containers() {
+            return Ok(());
+        }
+        if restored.answered.has_credentials() && today.has_credentials() {
+            let today = today.applied(&again.own);
+            for name in patch::AGENTS {
+                let (old, new) = (agent(&restored.stored, name), agent(&today, name));
+                prop_assert!(new.is_none() || old.is_none() || old == new, "{old:?} is not {new:?}");
+            }
+            prop_assert_eq!(comparable(restored.stored), comparable(today));
+        }
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_is_refused_or_read_as_by_others(
+        world in any_world(),
+        place in any::<Index>(),
+        json in any_json(),
+    ) {
+        let review: Value = serde_json::from_slice(&body(&world.sent)).expect("JSON");
+        let body = with_a_member_twice(&review, &mut place.index(100), &json);
+        // Of two members the last one counts, for serde's values as for Go.
+        let read: Value = serde_json::from_str(&body).expect("JSON");
+        if let Some(answered) = world.webhook.answer(body.as_bytes()) {
+            let once = world.webhook.answer(read.to_string().as_bytes());
+            prop_assert_eq!(Some(answered.response.clone()), once.map(|once| once.response));
+            answered.applied(&read["request"]["object"]);
+        }
+    }
+
+    #[test]
+    fn an_answer_grows_with_the_containers_and_with_nothing_else(world in any_world()) {
+        let spec = &world.sent["spec"];
+        let containers = ["initContainers", "containers"].iter().filter_map(|list| spec[list].as_array());
+        let containers: usize = containers.map(Vec::len).sum();
+        let answer = world.webhook.review(&world.sent).response.to_string();
+        prop_assert!(answer.len() < 8192 + 2048 * containers, "{} bytes for {containers}", answer.len());
+    }
+
+    #[test]
     fn an_agent_is_started_with_the_very_flags_that_were_meant(
         folder in "/[ -~]{1,20}",
         audience in "[ -~]{1,20}",
@@ -139,6 +189,59 @@ proptest! {
     }
 }
 
+/// The image and the arguments of an agent of that name.
+fn agent<'a>(pod: &'a Value, name: &str) -> Option<[&'a Value; 2]> {
+    let mut all = patch::containers(pod);
+    let agent = all.find(|container| container["name"] == name)?;
+    Some([&agent["image"], &agent["args"]])
+}
+
+/// A pod without its record and its agents, whose form may stay; and lists in the order of names.
+fn comparable(mut pod: Value) -> Value {
+    if let Some(annotations) = pod["metadata"]["annotations"].as_object_mut() {
+        annotations.remove("amazonaws.com/gtoken-injected");
+    }
+    let spec = &mut pod["spec"];
+    spec["imagePullSecrets"].take();
+    sort(spec, "volumes");
+    for list in ["initContainers", "containers"] {
+        let Some(Value::Array(containers)) = spec.get_mut(list) else {
+            continue;
+        };
+        containers.retain(|one| !patch::is_agent(one));
+        for container in containers {
+            sort(container, "env");
+            sort(container, "volumeMounts");
+        }
+    }
+    without_nothing(pod)
+}
+
+fn sort(object: &mut Value, list: &str) {
+    if let Some(Value::Array(list)) = object.get_mut(list) {
+        list.sort_by_key(Value::to_string);
+    }
+}
+
+/// A value without members that hold nothing.
+fn without_nothing(value: Value) -> Value {
+    let is_something = |value: &Value| {
+        !matches!(value, Value::Null)
+            && value.as_array().is_none_or(|list| !list.is_empty())
+            && value.as_object().is_none_or(|members| !members.is_empty())
+    };
+    match value {
+        Value::Array(list) => list.into_iter().map(without_nothing).collect(),
+        Value::Object(members) => {
+            let members = members
+                .into_iter()
+                .map(|(name, value)| (name, without_nothing(value)));
+            Value::Object(members.filter(|(_, value)| is_something(value)).collect())
+        }
+        other => other,
+    }
+}
+
 /// What kubelet makes of an argument where no variable is defined: `$$` is `$`, and `$(NAME)` stays.
 fn expanded(arg: &str) -> String {
     let mut expanded = String::new();
@@ -152,6 +255,35 @@ fn expanded(arg: &str) -> String {
         expanded.push(character);
     }
     expanded
+}
+
+/// Writes JSON in which the member that is so many steps into the tree stands twice, with another value before its own.
+fn with_a_member_twice(node: &Value, steps: &mut usize, json: &Value) -> String {
+    match node {
+        Value::Array(elements) => {
+            let elements: Vec<_> = elements
+                .iter()
+                .map(|element| with_a_member_twice(element, steps, json))
+                .collect();
+            format!("[{}]", elements.join(","))
+        }
+        Value::Object(members) => {
+            let mut all = Vec::new();
+            for (name, value) in members {
+                let name = Value::from(name.as_str());
+                if *steps == 0 {
+                    all.push(format!("{name}:{json}"));
+                }
+                *steps = steps.wrapping_sub(1);
+                all.push(format!(
+                    "{name}:{}",
+                    with_a_member_twice(value, steps, json)
+                ));
+            }
+            format!("{{{}}}", all.join(","))
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Puts `json` in the place of the node that is so many steps into the tree.

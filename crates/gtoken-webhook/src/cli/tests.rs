@@ -375,6 +375,7 @@ fn values_that_would_reject_every_pod_are_refused() {
         "--ca-validity=1y",
         "--leaf-validity=7d",
         "--ca-propagation=1",
+        "--json=perhaps",
     ] {
         let text = refusal(&["server", flag]);
         let name = flag.split('=').next().unwrap();

@@ -63,10 +63,10 @@ fn go_gtoken_served_its_first_certificate_for_ever() {
     for name in ["tls.crt", "tls.key"] {
         symlink(Path::new("..data").join(name), volume.path().join(name)).unwrap();
     }
-    let flag = |flag, name| format!("--{flag}={}", volume.path().join(name).display());
+    let flag = |flag, name| format!("{flag}={}", volume.path().join(name).display());
     let (certificate, key) = (
-        flag("tls-cert-file", "tls.crt"),
-        flag("tls-private-key-file", "tls.key"),
+        flag("--tls-cert-file", "tls.crt"),
+        flag("--tls-private-key-file", "tls.key"),
     );
     let webhook = Webhook::beside(sandbox, &[&certificate, &key]);
     assert_eq!(served(&webhook), first);

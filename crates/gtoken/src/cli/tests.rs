@@ -176,6 +176,10 @@ fn a_bad_value_is_named_with_its_flag_and_the_reason() {
             "--health-address `8080` cannot be used: it is :PORT, IP:PORT or",
         ),
         (
+            "--json=maybe",
+            "--json `maybe` cannot be used: it is true or false",
+        ),
+        (
             "--timeout=-1s",
             "--timeout `-1s` cannot be used: a duration",
         ),

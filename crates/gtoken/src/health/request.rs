@@ -8,7 +8,7 @@ const MAX_HEAD: usize = 16 * 1024;
 
 /// What a request asks for, or why it is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub enum Asked {
     /// Is a good token held?
     Health,
     /// The numbers.
@@ -25,11 +25,11 @@ pub(super) enum Asked {
 
 /// A request, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Request {
+pub struct Request {
     /// What it asks for.
-    pub(super) asked: Asked,
+    pub asked: Asked,
     /// Whether it wants no body.
-    pub(super) head_only: bool,
+    pub head_only: bool,
 }
 
 impl Request {
@@ -43,7 +43,7 @@ impl Request {
 
 /// The head of a request while it comes; all but its first line is forgotten at once.
 #[derive(Debug)]
-pub(super) struct Head {
+pub struct Head {
     first: [u8; MAX_LINE],
     length: usize,
     read: usize,
@@ -59,18 +59,8 @@ enum Place {
 }
 
 impl Head {
-    /// Nothing of it has come.
-    pub(super) fn new() -> Self {
-        Self {
-            first: [0; MAX_LINE],
-            length: 0,
-            read: 0,
-            place: Place::FirstLine,
-        }
-    }
-
     /// Takes the next bytes, and gives the request once its head is whole.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Option<Request> {
+    pub fn take(&mut self, bytes: &[u8]) -> Option<Request> {
         bytes.iter().find_map(|byte| self.take_byte(*byte))
     }
 
@@ -95,6 +85,18 @@ impl Head {
             (_, _) => self.place = Place::InLine,
         }
         None
+    }
+}
+
+impl Default for Head {
+    /// Nothing of it has come.
+    fn default() -> Self {
+        Self {
+            first: [0; MAX_LINE],
+            length: 0,
+            read: 0,
+            place: Place::FirstLine,
+        }
     }
 }
 
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     fn asked(head: &[u8]) -> Option<Asked> {
-        Head::new().take(head).map(|request| request.asked)
+        Head::default().take(head).map(|request| request.asked)
     }
 
     #[test]
@@ -141,7 +143,9 @@ mod tests {
             b"GET /metrics?a=b HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\r\n";
         assert_eq!(asked(prometheus), Some(Asked::Metrics));
         assert_eq!(asked(b"\r\nGET /healthz HTTP/1.0\n\n"), Some(Asked::Health));
-        let head = Head::new().take(b"HEAD /healthz HTTP/1.1\r\n\r\n").unwrap();
+        let head = Head::default()
+            .take(b"HEAD /healthz HTTP/1.1\r\n\r\n")
+            .unwrap();
         assert!(head.head_only);
     }
 
@@ -169,7 +173,7 @@ mod tests {
         let line = [b"GET /".as_slice(), &[b'x'; MAX_LINE]].concat();
         assert_eq!(asked(&line), Some(Asked::TooLong));
         for filler in [&b"a: b\r\n"[..], b"\r\r", b"x"] {
-            let mut head = Head::new();
+            let mut head = Head::default();
             assert_eq!(head.take(b"GET /healthz HTTP/1.1\r\n"), None);
             let mut fed = 0;
             let cut = loop {
@@ -191,17 +195,17 @@ mod tests {
             head in "(GET|HEAD|PUT) (/healthz|/metrics|/x)(\\?y)? HTTP/1\\.[01]\r\n([A-Z]: [a-z]{0,9}\r\n){0,4}\r\n",
             cut in any::<prop::sample::Index>(),
         ) {
-            let whole = Head::new().take(head.as_bytes());
+            let whole = Head::default().take(head.as_bytes());
             prop_assert!(whole.is_some());
             let (start, end) = head.as_bytes().split_at(cut.index(head.len()));
-            let mut in_two = Head::new();
+            let mut in_two = Head::default();
             prop_assert_eq!(in_two.take(start), None);
             prop_assert_eq!(in_two.take(end), whole);
         }
 
         #[test]
         fn no_bytes_make_it_panic(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..9)) {
-            let mut head = Head::new();
+            let mut head = Head::default();
             for chunk in chunks {
                 let _ = head.take(&chunk);
             }

@@ -16,6 +16,8 @@ use gtoken_contract::{Audience, GoogleIdentity, Source as Asked};
 use self::attempt::Attempt;
 pub(super) use self::attempt::Given;
 pub use self::error::CredentialsError;
+pub use self::executable::{ExecutableError, printed_subject};
+pub use self::subject::written_subject;
 use super::{ANSWER_WITHIN, MetadataServer, SourceError};
 use crate::config::GoogleSettings;
 use crate::credentials::{Credentials, Kind, MAX_BYTES, Named, read_file};

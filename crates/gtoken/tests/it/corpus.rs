@@ -12,8 +12,14 @@ mod credentials;
 mod durations;
 #[path = "../../../../fuzz/promises/corpus.rs"]
 mod entries;
+#[path = "../../../../fuzz/promises/executable.rs"]
+mod executable;
 #[path = "../../../../fuzz/promises/flags.rs"]
 mod flags;
+#[path = "../../../../fuzz/promises/request.rs"]
+mod request;
+#[path = "../../../../fuzz/promises/subject.rs"]
+mod subject;
 #[path = "../../../../fuzz/promises/token.rs"]
 mod token;
 
@@ -45,4 +51,19 @@ fn no_command_line_of_the_corpus_breaks_a_promise() {
 #[test]
 fn no_token_of_the_corpus_breaks_a_promise() {
     entries::try_each("token", token::hold);
+}
+
+#[test]
+fn nothing_a_program_prints_in_the_corpus_breaks_a_promise() {
+    entries::try_each("executable", executable::hold);
+}
+
+#[test]
+fn no_request_of_the_corpus_breaks_a_promise() {
+    entries::try_each("request", request::hold);
+}
+
+#[test]
+fn no_subject_of_the_corpus_breaks_a_promise() {
+    entries::try_each("subject", subject::hold);
 }

@@ -27,19 +27,26 @@ pub(super) const LONGEST: Duration = Duration::from_mins(2);
 
 /// Why a program gave no token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ExecutableError {
+pub enum ExecutableError {
+    /// Nobody allowed programs to be run.
     #[error("its program is not run unless {ALLOWED_BY}=1 is in the environment")]
     NotAllowed,
+    /// The operating system did not run it.
     #[error("its program could not be run: {0}")]
     NotRun(String),
+    /// It took longer than it may.
     #[error("its program did not end in time")]
     TooSlow,
+    /// What it printed is no answer.
     #[error("its program printed no answer of the form that Google's libraries know: {0}")]
     Malformed(&'static str),
+    /// It ended with another status than 0.
     #[error("its program ended with {0}")]
     Failed(String),
+    /// It says why it gives no token.
     #[error("its program refused: {0}")]
     Refused(String),
+    /// What it gave is over.
     #[error("its program gave a token that had expired")]
     Expired,
 }
@@ -97,7 +104,7 @@ pub(super) fn token(
     }
     let within = timeout.unwrap_or(USUAL_TIMEOUT).min(LONGEST);
     let within = within.min(attempt.https.left());
-    find(&run(command, within)?, attempt.now)
+    printed_subject(&run(command, within)?, attempt.now)
 }
 
 /// The token of a file that the program wrote, where it is still good; a file that cannot be used is as good as none.
@@ -109,7 +116,7 @@ fn left(path: &Path, now: SystemTime) -> Option<Secret> {
 fn kept(written: &[u8], now: SystemTime) -> Option<Secret> {
     let answer: Value = serde_json::from_slice(written).ok()?;
     answer["expiration_time"].as_u64()?;
-    find(written, now).ok()
+    printed_subject(written, now).ok()
 }
 
 /// What a program prints. Its standard error is ours, where a person finds it.
@@ -166,8 +173,8 @@ fn is_answer(printed: &[u8]) -> bool {
     answer["success"].is_boolean()
 }
 
-/// The token in an answer; a complaint shows nothing of it but the program's own words.
-fn find(printed: &[u8], now: SystemTime) -> Result<Secret, ExecutableError> {
+/// The token in what a program printed; a complaint shows nothing of it but the program's own words.
+pub fn printed_subject(printed: &[u8], now: SystemTime) -> Result<Secret, ExecutableError> {
     let malformed = ExecutableError::Malformed;
     let answer: Value = serde_json::from_slice(printed).map_err(|_| malformed("it is not JSON"))?;
     if answer["version"] != 1 {
@@ -211,7 +218,7 @@ mod tests {
 
     fn found(answer: &str) -> Result<String, String> {
         let now = UNIX_EPOCH + Duration::from_secs(NOW);
-        let found = find(answer.as_bytes(), now);
+        let found = printed_subject(answer.as_bytes(), now);
         found
             .map(|token| token.expose().to_owned())
             .map_err(|error| error.to_string())

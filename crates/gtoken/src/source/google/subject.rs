@@ -30,7 +30,7 @@ pub(super) fn token(
                 )
             };
             let text = read_file(path, MAX_BYTES).map_err(|error| unusable(error.to_string()))?;
-            find(&text, format).map_err(|reason| unusable(reason).into())
+            written_subject(&text, format).map_err(|reason| unusable(reason).into())
         }
         Subject::Url {
             url,
@@ -41,7 +41,7 @@ pub(super) fn token(
             match attempt.https.get(url.as_str(), headers) {
                 Ok(Answer {
                     status: 200, body, ..
-                }) => find(&body, format).map_err(|reason| {
+                }) => written_subject(&body, format).map_err(|reason| {
                     let reason = format!("what {server} answered: {reason}");
                     unusable(Retry::NeedsPerson, reason).into()
                 }),
@@ -55,7 +55,7 @@ pub(super) fn token(
 }
 
 /// The token in a text of this format; a complaint shows nothing of the text.
-fn find(text: &[u8], format: &Format) -> Result<Secret, String> {
+pub fn written_subject(text: &[u8], format: &Format) -> Result<Secret, String> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())?;
     let found = match format {
         Format::Text => text.trim().to_owned(),
@@ -88,10 +88,13 @@ mod tests {
             (r#"{"id": 1}"#, &json, Err("it has no text `id`")),
             ("secret", &json, Err("it is not JSON")),
         ] {
-            let found = find(text.as_bytes(), format);
+            let found = written_subject(text.as_bytes(), format);
             let found = found.as_ref().map(Secret::expose).map_err(String::as_str);
             assert_eq!(found, expected, "{text}");
         }
-        assert_eq!(find(b"\xff", &json).unwrap_err(), "it is not UTF-8");
+        assert_eq!(
+            written_subject(b"\xff", &json).unwrap_err(),
+            "it is not UTF-8"
+        );
     }
 }
