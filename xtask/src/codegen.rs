@@ -1,5 +1,6 @@
 //! `cargo xtask codegen`: the files that are made from others, each kept in the repository and in step with its source.
 
+mod irsa;
 mod manifests;
 mod reference;
 
@@ -31,6 +32,7 @@ const FILES: &[Generated] = &[
     ("deploy/chart/Chart.yaml", manifests::chart),
     ("deploy/install.yaml", manifests::install),
     ("docs/reference.md", reference::table),
+    ("e2e/suite/manifests/external-dns.yaml", irsa::external_dns),
 ];
 
 /// A file that is not what its source makes.

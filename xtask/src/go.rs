@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn the_modules_ask_for_the_oldest_that_is_taken() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        for module in [MODULE, "e2e/caller-identity-go"] {
+        for module in [MODULE, "e2e/caller-identity-go", "e2e/scrape"] {
             let text = fs::read_to_string(root.join(module).join("go.mod")).unwrap();
             let line = text
                 .lines()

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     /// Make the images twice, from two clean clones of HEAD at different paths, and compare their digests
     #[arg(long)]
     check: bool,
-    /// Make the images of the end-to-end suite instead, which can ask AWS who they are; needs root on Debian, and Go
+    /// Make the images of the end-to-end suite instead, as those that ask AWS who they are; needs root on Debian, and Go
     #[arg(long, conflicts_with = "check")]
     test_images: bool,
 }
@@ -99,7 +99,12 @@ pub(crate) fn altered_archives(
 
 /// The archives of what runs in the pods of the end-to-end suite, made if they are not there yet.
 pub(crate) fn test_archives(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
-    let images = [identity::rust, identity::golang, aws_cli::aws_cli];
+    let images = [
+        identity::rust,
+        identity::golang,
+        identity::scrape,
+        aws_cli::aws_cli,
+    ];
     images.into_iter().map(|image| image(workspace)).collect()
 }
 

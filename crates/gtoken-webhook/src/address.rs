@@ -28,6 +28,13 @@ impl ListenAddress {
             && (self.host == other.host || everywhere(&self.host) || everywhere(&other.host))
     }
 
+    /// Whether only this machine itself reaches it.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.as_deref().unwrap_or_default();
+        let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
+        host.parse().map_or(host == "localhost", is_loopback)
+    }
+
     /// Opens the port; 0 lets the system choose one.
     pub async fn bind(&self) -> Result<TcpListener, CannotListen> {
         let listener = match &self.host {
@@ -168,6 +175,23 @@ mod tests {
             let [one, other]: [ListenAddress; 2] = [one, other].map(|text| text.parse().unwrap());
             assert_eq!(one.clashes_with(&other), clashes, "{one} {other}");
             assert_eq!(other.clashes_with(&one), clashes, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn what_others_reach_is_told_from_the_loopback_interface() {
+        for (text, is_loopback) in [
+            ("127.0.0.1:80", true),
+            ("[::1]:80", true),
+            ("[::ffff:127.0.0.1]:80", true),
+            ("localhost:80", true),
+            (":80", false),
+            ("[::]:80", false),
+            ("10.0.0.1:80", false),
+            ("gtoken:80", false),
+        ] {
+            let address: ListenAddress = text.parse().unwrap();
+            assert_eq!(address.is_loopback(), is_loopback, "{text}");
         }
     }
 

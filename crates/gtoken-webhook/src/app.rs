@@ -13,7 +13,7 @@ use clap::{CommandFactory as _, Parser as _};
 use gtoken_inject::{ServerVersion, Settings};
 use kube::Client;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{error, info};
 
 use crate::accounts::api::ServiceAccounts;
@@ -21,12 +21,16 @@ use crate::accounts::index::Doubt;
 use crate::accounts::{self, Accounts};
 use crate::admin::Admin;
 use crate::admit::{Admitter, OnUnknown};
+use crate::certs::api::{Api, Trouble};
+use crate::certs::keeper::Keeper;
+use crate::certs::mode::Tls;
+use crate::certs::reload::Reload;
 use crate::cli::{Cli, Command, ServerArgs};
 use crate::dry_start::{self, Finding};
 use crate::metrics::Metrics;
 use crate::ready::Readiness;
 use crate::routes::Routes;
-use crate::serve::Bound;
+use crate::serve::{Bound, Certificates};
 use crate::signals::Signals;
 use crate::{cluster, log};
 
@@ -38,7 +42,7 @@ const REST_AFTER_DEFECT: Duration = Duration::from_secs(1);
 
 /// Runs the webhook to its end: 0 when it was asked to end, 1 when something configured cannot be used, 2 for wrong usage.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let (cli, settings) = match parse(args) {
+    let (cli, settings, tls) = match parse(args) {
         Ok(parsed) => parsed,
         Err(error) => {
             // A reader that has gone away is no failure of ours.
@@ -54,43 +58,48 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         .build();
     let result = runtime
         .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(run(*args, settings)));
+        .and_then(|runtime| runtime.block_on(run(*args, settings, tls)));
     result.unwrap_or_else(|error| {
         error!("{error:#}");
         ExitCode::from(UNUSABLE)
     })
 }
 
-/// What was typed, and what it means for pods.
-fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, Settings), clap::Error> {
+/// What was typed, and what it means for pods and for TLS.
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, Settings, Tls), clap::Error> {
     let cli = Cli::try_parse_from(args)?;
     let Command::Server(server) = &cli.command;
     let same = |error| Cli::command().error(ErrorKind::ArgumentConflict, error);
     server.check_addresses().map_err(same)?;
     let invalid = |error| Cli::command().error(ErrorKind::ValueValidation, error);
     let settings = server.inject.settings().map_err(invalid)?;
-    Ok((cli, settings))
+    let invalid = |error| Cli::command().error(ErrorKind::ValueValidation, error);
+    let tls = server.serve.tls.parse(&server.serve.listen_address);
+    let tls = tls.map_err(invalid)?;
+    Ok((cli, settings, tls))
 }
 
-async fn run(args: ServerArgs, settings: Settings) -> anyhow::Result<ExitCode> {
+async fn run(args: ServerArgs, settings: Settings, tls: Tls) -> anyhow::Result<ExitCode> {
     if args.dry_start {
-        return dry_start(&args).await;
+        return dry_start(&args, &tls).await;
     }
     let signals = Signals::listen().context("cannot listen for signals")?;
-    let bound = args.serve.bind().await?;
+    let bound = args.serve.bind(tls).await?;
     let telemetry = args.admin.bind().await?;
     let client = cluster::client(|name| std::env::var_os(name)).await?;
     let metrics = Arc::new(Metrics::default());
     let client = cluster::counted(client, Arc::clone(&metrics));
     let webhook = Webhook::new(&client, settings, args.on_unknown, metrics);
-    webhook.follow(client);
-    webhook
-        .serve(bound, telemetry, args.serve.drain_delay, signals)
-        .await
+    webhook.follow(client.clone());
+    let refused = webhook.keep_certificates(bound.certificates(), client)?;
+    tokio::select! {
+        ended = webhook.serve(bound, telemetry, args.serve.drain_delay, signals) => ended,
+        trouble = refused => Err(trouble.into()),
+    }
 }
 
-async fn dry_start(args: &ServerArgs) -> anyhow::Result<ExitCode> {
-    let findings = dry_start::run(args, |name| std::env::var_os(name)).await;
+async fn dry_start(args: &ServerArgs, tls: &Tls) -> anyhow::Result<ExitCode> {
+    let findings = dry_start::run(args, tls, |name| std::env::var_os(name)).await;
     let mut stdout = std::io::stdout().lock();
     for found in &findings {
         writeln!(stdout, "{found}").context("cannot write to standard output")?;
@@ -153,6 +162,38 @@ impl Webhook {
         });
     }
 
+    /// Starts keeping the certificate that is served; what this gives ends when that cannot be as it was configured.
+    fn keep_certificates(
+        &self,
+        certificates: &Certificates,
+        client: Client,
+    ) -> anyhow::Result<impl Future<Output = Trouble> + use<>> {
+        let (metrics, readiness) = (&self.admin.metrics, &self.admin.readiness);
+        let (refuse, mut refused) = mpsc::channel(1);
+        match certificates {
+            Certificates::Files(leaf, files, pem) => {
+                let (leaf, files) = (Arc::clone(leaf), files.clone());
+                let reload = Reload::new(files, pem, leaf, Arc::clone(metrics), readiness.clone());
+                supervise(move || reload.clone().run());
+            }
+            Certificates::Off => {}
+            Certificates::SelfKept(leaf, settings) => {
+                let namespace = client.default_namespace().to_owned();
+                let policy = settings.policy(&namespace)?;
+                let api = Api::new(client, settings.places(&namespace));
+                let (leaf, metrics) = (Arc::clone(leaf), Arc::clone(metrics));
+                let keeper = Keeper::new(api, policy, leaf, metrics, readiness.clone(), refuse);
+                supervise(move || keeper.clone().run());
+            }
+        }
+        Ok(async move {
+            match refused.recv().await {
+                Some(trouble) => trouble,
+                None => std::future::pending().await,
+            }
+        })
+    }
+
     async fn serve(
         self,
         bound: Bound,
@@ -182,10 +223,7 @@ impl Webhook {
             info!(%address, "listening for telemetry");
             tokio::spawn(Arc::clone(&self.admin).serve(listener));
         }
-        let readiness = self.admin.readiness.clone();
-        let listener = readiness.awaits("the listener");
-        let reload = bound.reload(Arc::clone(&self.admin.metrics), readiness);
-        supervise(move || reload.clone().run());
+        let listener = self.admin.readiness.awaits("the listener");
         let (end, ending) = watch::channel(false);
         let served = tokio::spawn(bound.serve(routes, ending));
         listener.arrived();

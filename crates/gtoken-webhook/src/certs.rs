@@ -1,14 +1,25 @@
 //! The leaf certificate that is served, kept where it can be exchanged without touching a listener.
 
+pub mod api;
+pub mod authority;
+mod bell;
+pub mod ca_bundle;
+pub mod certificate;
+pub mod change;
 pub mod files;
+pub mod keeper;
+pub mod mode;
+pub mod plan;
 pub mod reload;
-mod validity;
+pub mod secret;
+mod x509;
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use certificate::Certificate;
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -25,7 +36,7 @@ pub struct Served {
 impl Served {
     /// None where the certificate does not say until when it is good.
     pub fn new(certified: CertifiedKey) -> Option<Self> {
-        let expiry = validity::not_after(certified.cert.first()?)?;
+        let expiry = x509::Fields::read(certified.cert.first()?)?.not_after;
         Some(Self {
             certified: Arc::new(certified),
             expiry: Expiry(expiry),
@@ -62,28 +73,35 @@ impl fmt::Display for Expiry {
     }
 }
 
-/// The leaf that new connections are served with.
-pub struct Leaf(RwLock<Served>);
+/// The leaf that new connections are served with; before there is one, no handshake comes to an end.
+#[derive(Default)]
+pub struct Leaf(RwLock<Option<Served>>);
 
 impl Leaf {
     /// Serves this certificate and key.
     pub fn new(served: Served) -> Arc<Self> {
-        Arc::new(Self(RwLock::new(served)))
+        Arc::new(Self(RwLock::new(Some(served))))
     }
 
     /// Serves this one from the next connection on.
     pub fn serve(&self, served: Served) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = served;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(served);
     }
 
     /// Until when what is served now is good.
-    pub fn expiry(&self) -> Expiry {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).expiry
+    pub fn expiry(&self) -> Option<Expiry> {
+        self.current().map(|served| served.expiry)
     }
 
-    fn current(&self) -> Arc<CertifiedKey> {
+    /// The certificate that is served now.
+    pub fn certificate(&self) -> Option<Certificate> {
+        let served = self.current()?;
+        Certificate::read(served.certified.cert.first()?.clone())
+    }
+
+    fn current(&self) -> Option<Served> {
         let served = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&served.certified)
+        served.clone()
     }
 }
 
@@ -96,7 +114,7 @@ impl fmt::Debug for Leaf {
 
 impl ResolvesServerCert for Leaf {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current())
+        self.current().map(|served| served.certified)
     }
 }
 

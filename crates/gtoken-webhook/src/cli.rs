@@ -217,7 +217,7 @@ struct AgentArgs {
     #[arg(long = "agent-flag", allow_hyphen_values = true, action = ArgAction::Append, value_parser = agent_flag, value_name = "FLAG")]
     flags: Vec<String>,
     /// A Secret of the pod's namespace that pulls the agent's image; may be given several times.
-    #[arg(long = "agent-image-pull-secret", action = ArgAction::Append, value_parser = secret_name, value_name = "NAME")]
+    #[arg(long = "agent-image-pull-secret", action = ArgAction::Append, value_parser = object_name, value_name = "NAME")]
     image_pull_secrets: Vec<String>,
     /// CPU that each injected container requests.
     #[arg(
@@ -389,13 +389,14 @@ fn agent_flag(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn secret_name(text: &str) -> Result<String, String> {
+/// The name of a Secret, a webhook configuration or an entry of one, which the API server holds to the same characters.
+pub(crate) fn object_name(text: &str) -> Result<String, String> {
     let inner =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     if (1..=253).contains(&text.len()) && text.bytes().all(inner) {
         Ok(text.to_owned())
     } else {
-        Err("a Secret's name has 1 to 253 characters of a-z, 0-9, - and .".to_owned())
+        Err("a name has 1 to 253 characters of a-z, 0-9, - and .".to_owned())
     }
 }
 

@@ -129,16 +129,19 @@ pub(crate) async fn accept(listener: &TcpListener, crowd: &Arc<Crowd>) -> (TcpSt
     }
 }
 
-/// Serves a connection to its end; once `ending` changes it finishes what is on its way and closes.
+/// Serves a connection to its end, by plain HTTP/1.1 where there is no TLS; once `ending` changes it finishes what is on its way and closes.
 pub(crate) async fn serve<I>(
     stream: I,
-    tls: TlsAcceptor,
+    tls: Option<TlsAcceptor>,
     routes: Arc<Routes>,
     place: Place,
     ending: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Some(tls) = tls else {
+        return speak(stream, false, routes, Arc::new(place), ending).await;
+    };
     let handshake = tokio::select! {
         handshake = timeout(HEAD_TIMEOUT, tls.accept(stream)) => handshake,
         () = place.member().sent_away() => return fail(&routes, Failed::NoRoom),
@@ -318,7 +321,7 @@ mod tests {
         let files = Files { certificate, key };
         let leaf = Leaf::new(files.parse(&files.read().unwrap()).unwrap());
         let tls = server_config(leaf, OldestTls::default()).unwrap();
-        let tls = TlsAcceptor::from(Arc::new(tls));
+        let tls = Some(TlsAcceptor::from(Arc::new(tls)));
 
         let (_client, server) = duplex(1024);
         let (_end, ending) = watch::channel(false);

@@ -10,6 +10,9 @@ use tokio::time::timeout;
 
 use crate::accounts::Key;
 use crate::accounts::api::{ServiceAccounts, describe_call};
+use crate::certs::api::Api;
+use crate::certs::files::Files;
+use crate::certs::mode::{SelfKept, Tls};
 use crate::cli::ServerArgs;
 use crate::cluster;
 
@@ -48,21 +51,29 @@ impl fmt::Display for Finding {
 /// Tries everything, in the order of a start; what fails keeps nothing else from being tried that can be.
 pub(crate) async fn run(
     args: &ServerArgs,
+    tls: &Tls,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Vec<Finding> {
-    let mut findings = vec![certificate(args), main_address(args).await];
+    let mut findings = vec![main_address(args).await];
+    if let Tls::Files(files) = tls {
+        findings.insert(0, certificate(files));
+    }
     if let Some(telemetry) = telemetry_address(args).await {
         findings.push(telemetry);
     }
     match cluster::client(variable).await {
-        Ok(client) => findings.extend(api_server(&client).await),
+        Ok(client) => {
+            findings.extend(api_server(&client).await);
+            if let Tls::SelfKept(settings) = tls {
+                findings.extend(self_kept(settings, client).await);
+            }
+        }
         Err(error) => findings.push(Finding::new("API server", Err(error))),
     }
     findings
 }
 
-fn certificate(args: &ServerArgs) -> Finding {
-    let files = args.serve.files();
+fn certificate(files: &Files) -> Finding {
     let served = files.read().and_then(|pem| files.parse(&pem));
     let result = served
         .map_err(|error| error.to_string())
@@ -74,6 +85,20 @@ fn certificate(args: &ServerArgs) -> Finding {
             Ok(format!("that in {path} is good until {expiry}"))
         });
     Finding::new("certificate", result)
+}
+
+/// Whether what certificates of our own need can be read, and would be written.
+async fn self_kept(settings: &SelfKept, client: Client) -> Vec<Finding> {
+    let namespace = client.default_namespace().to_owned();
+    let api = Api::new(client, settings.places(&namespace));
+    let policy = settings.policy(&namespace);
+    let names = policy.map(|policy| format!("made for {}", policy.names));
+    let mut findings = vec![Finding::new("certificate", names)];
+    for (what, tried) in api.try_out().await {
+        let result = tried.map(|()| "allowed".to_owned());
+        findings.push(Finding::new(what, result));
+    }
+    findings
 }
 
 async fn main_address(args: &ServerArgs) -> Finding {

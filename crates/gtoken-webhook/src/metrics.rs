@@ -31,6 +31,9 @@ pub struct Metrics {
     handshakes_failed: Family<ReasonLabels, Counter>,
     certificate_expiry: Gauge<f64, AtomicU64>,
     certificate_reloads: Family<ResultLabels, Counter>,
+    certificate_steps: Family<StepLabels, Counter>,
+    authority_expiry: Gauge<f64, AtomicU64>,
+    last_rotation: Gauge<f64, AtomicU64>,
     api_requests: Family<ApiLabels, Counter>,
     lookups: Family<OutcomeLabels, Counter>,
     watch_restarts: Family<ReasonLabels, Counter>,
@@ -89,6 +92,12 @@ struct OutcomeLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    step: &'static str,
     result: &'static str,
 }
 
@@ -165,9 +174,21 @@ impl Metrics {
 
     /// Says until when the certificate that is served is good.
     pub fn certificate_expiry(&self, expiry: SystemTime) {
-        let since = expiry.duration_since(SystemTime::UNIX_EPOCH);
-        self.certificate_expiry
-            .set(since.unwrap_or(Duration::ZERO).as_secs_f64());
+        self.certificate_expiry.set(seconds(expiry));
+    }
+
+    /// Says until when our authority is good, and since when it signs.
+    pub fn authority(&self, expiry: SystemTime, signing_since: Option<SystemTime>) {
+        self.authority_expiry.set(seconds(expiry));
+        self.last_rotation
+            .set(signing_since.map_or(f64::NAN, seconds));
+    }
+
+    /// Counts a step in keeping up certificates of our own, by what came of it.
+    pub fn certificate_step(&self, step: &'static str, result: &'static str) {
+        self.certificate_steps
+            .get_or_create(&StepLabels { step, result })
+            .inc();
     }
 
     /// Counts a change of the certificate's files, by what came of it.
@@ -233,13 +254,20 @@ impl Default for Metrics {
             handshakes_failed: Family::default(),
             certificate_expiry: Gauge::default(),
             certificate_reloads: Family::default(),
+            certificate_steps: Family::default(),
+            authority_expiry: Gauge::default(),
+            last_rotation: Gauge::default(),
             api_requests: Family::default(),
             lookups: Family::default(),
             watch_restarts: Family::default(),
             service_accounts: Family::default(),
             watch_silence: Gauge::default(),
         };
-        metrics.with_reviews().with_serving().with_accounts()
+        metrics
+            .with_reviews()
+            .with_serving()
+            .with_certificates()
+            .with_accounts()
     }
 }
 
@@ -271,17 +299,31 @@ impl Metrics {
         let help = "TLS handshakes that came to nothing, by reason";
         let failed = self.handshakes_failed.clone();
         registry.register("tls_handshakes_failed", help, failed);
+        let help = "Requests to the API server by what was asked for and the status of the answer";
+        registry.register("api_requests", help, self.api_requests.clone());
+        let help = "The program that runs";
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", help, version);
+        self
+    }
+
+    fn with_certificates(mut self) -> Self {
+        let registry = &mut self.registry;
         let help = "Until when the certificate that is served is good, in seconds since 1970";
         let expiry = self.certificate_expiry.clone();
         registry.register_with_unit("certificate_expiry_timestamp", help, Unit::Seconds, expiry);
         let help = "Changes of the certificate's files, by whether it could be loaded";
         let reloads = self.certificate_reloads.clone();
         registry.register("certificate_reloads", help, reloads);
-        let help = "Requests to the API server by what was asked for and the status of the answer";
-        registry.register("api_requests", help, self.api_requests.clone());
-        let help = "The program that runs";
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", help, version);
+        let help = "Steps in keeping up certificates of our own, by what came of them";
+        let steps = self.certificate_steps.clone();
+        registry.register("certificate_steps", help, steps);
+        let help = "Until when our own authority is good, in seconds since 1970";
+        let expiry = self.authority_expiry.clone();
+        registry.register_with_unit("authority_expiry_timestamp", help, Unit::Seconds, expiry);
+        let help = "When our own authority began to sign, in seconds since 1970";
+        let rotation = self.last_rotation.clone();
+        registry.register_with_unit("last_rotation_timestamp", help, Unit::Seconds, rotation);
         self
     }
 
@@ -299,6 +341,12 @@ impl Metrics {
         registry.register_with_unit("watch_silence", help, Unit::Seconds, silence);
         self
     }
+}
+
+/// Seconds since 1970.
+fn seconds(moment: SystemTime) -> f64 {
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or(Duration::ZERO).as_secs_f64()
 }
 
 impl fmt::Debug for Metrics {
@@ -319,6 +367,9 @@ mod tests {
         metrics.bytes(10_000, 2_000);
         metrics.certificate_expiry(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_564_805));
         metrics.certificate_reload("refused");
+        metrics.certificate_step("publish", "done");
+        let began = SystemTime::UNIX_EPOCH + Duration::from_hours(490_008);
+        metrics.authority(began + Duration::from_hours(8760), Some(began));
         metrics.connection_shed();
         metrics.handshake_failed("untrusted");
         metrics.api_request("serviceaccounts", Some(403));
@@ -345,6 +396,9 @@ mod tests {
             r#"gtoken_webhook_tls_handshakes_failed_total{reason="untrusted"} 1"#,
             "gtoken_webhook_certificate_expiry_timestamp_seconds 1795564805.0",
             r#"gtoken_webhook_certificate_reloads_total{result="refused"} 1"#,
+            r#"gtoken_webhook_certificate_steps_total{step="publish",result="done"} 1"#,
+            "gtoken_webhook_authority_expiry_timestamp_seconds 1795564800.0",
+            "gtoken_webhook_last_rotation_timestamp_seconds 1764028800.0",
             r#"gtoken_webhook_api_requests_total{resource="serviceaccounts",code="403"} 1"#,
             r#"gtoken_webhook_api_requests_total{resource="version",code="none"} 1"#,
             concat!(

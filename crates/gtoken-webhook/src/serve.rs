@@ -1,7 +1,6 @@
 //! The main listener: everything that can fail fails in [`ServeArgs::bind`], what follows cannot.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +15,10 @@ use tracing::warn;
 
 use crate::address::{CannotListen, ListenAddress};
 use crate::certs::files::{CannotLoad, Files, Pem};
-use crate::certs::reload::Reload;
-use crate::certs::{self, Leaf, OldestTls};
+use crate::certs::mode::{SelfKept, Tls, TlsArgs};
+use crate::certs::{self, Leaf};
 use crate::cli;
 use crate::connection::{self, Crowd, MOST_CONNECTIONS};
-use crate::metrics::Metrics;
-use crate::ready::Readiness;
 use crate::routes::Routes;
 
 /// How long requests on their way may take to finish when the process ends; with the longest drain delay that
@@ -34,57 +31,62 @@ pub struct ServeArgs {
     /// Where reviews are taken, as :PORT or HOST:PORT.
     #[arg(long, default_value = ":8443", value_name = "ADDRESS")]
     pub listen_address: ListenAddress,
-    /// The certificate to serve, in PEM, with those between it and its authority.
-    #[arg(long, value_name = "FILE")]
-    pub tls_cert_file: PathBuf,
-    /// The certificate's private key, in PEM.
-    #[arg(long, value_name = "FILE")]
-    pub tls_private_key_file: PathBuf,
-    /// The oldest version of TLS that clients may speak: 1.2 or 1.3.
-    #[arg(long, default_value = "1.2", value_name = "VERSION")]
-    pub tls_min_version: OldestTls,
     /// How long new connections are still served after SIGTERM, until all know that this replica ends.
     #[arg(long, default_value = "10s", value_parser = cli::duration, value_name = "DURATION")]
     pub drain_delay: Duration,
+    /// Where the certificate comes from.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 }
 
-/// An open port with a certificate that can be served there.
+/// An open port, and what is served there.
 #[derive(Debug)]
 pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Arc<ServerConfig>,
-    leaf: Arc<Leaf>,
-    files: Files,
-    pem: Pem,
+    /// None where plain HTTP is served.
+    tls: Option<Arc<ServerConfig>>,
+    certificates: Certificates,
+}
+
+/// Where the certificate of a listener comes from from now on.
+#[derive(Clone, Debug)]
+pub enum Certificates {
+    /// From files, in which this stood when it was loaded.
+    Files(Arc<Leaf>, Files, Arc<Pem>),
+    /// From nowhere.
+    Off,
+    /// From us; there is none yet.
+    SelfKept(Arc<Leaf>, SelfKept),
 }
 
 impl ServeArgs {
-    /// Loads the certificate and opens the port.
-    pub async fn bind(&self) -> Result<Bound, CannotServe> {
-        let files = self.files();
-        let pem = files.read()?;
-        let leaf = Leaf::new(files.parse(&pem)?);
-        let tls = certs::server_config(Arc::clone(&leaf), self.tls_min_version);
-        let tls = Arc::new(tls.map_err(CannotServe::Tls)?);
+    /// Opens the port, and loads the certificate where it is in files.
+    pub async fn bind(&self, tls: Tls) -> Result<Bound, CannotServe> {
+        let certificates = match tls {
+            Tls::Files(files) => {
+                let pem = files.read()?;
+                let leaf = Leaf::new(files.parse(&pem)?);
+                Certificates::Files(leaf, files, Arc::new(pem))
+            }
+            Tls::Off => Certificates::Off,
+            Tls::SelfKept(settings) => Certificates::SelfKept(Arc::default(), settings),
+        };
+        let tls = match &certificates {
+            Certificates::Files(leaf, ..) | Certificates::SelfKept(leaf, _) => {
+                let tls = certs::server_config(Arc::clone(leaf), self.tls.tls_min_version);
+                Some(Arc::new(tls.map_err(CannotServe::Tls)?))
+            }
+            Certificates::Off => None,
+        };
         let listener = self.listen_address.bind().await?;
         let address = listener.local_addr().map_err(CannotServe::Address)?;
         Ok(Bound {
             listener,
             address,
             tls,
-            leaf,
-            files,
-            pem,
+            certificates,
         })
-    }
-
-    /// Where the certificate and its key are.
-    pub fn files(&self) -> Files {
-        Files {
-            certificate: self.tls_cert_file.clone(),
-            key: self.tls_private_key_file.clone(),
-        }
     }
 }
 
@@ -94,15 +96,14 @@ impl Bound {
         self.address
     }
 
-    /// What takes up a certificate that replaces the one that is served.
-    pub fn reload(&self, metrics: Arc<Metrics>, readiness: Readiness) -> Reload {
-        let (files, leaf) = (self.files.clone(), Arc::clone(&self.leaf));
-        Reload::new(files, &self.pem, leaf, metrics, readiness)
+    /// Where its certificate comes from.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     /// Serves until `ending` says so, and then until what was on its way has its answer.
     pub async fn serve(self, routes: Arc<Routes>, mut ending: watch::Receiver<bool>) {
-        let acceptor = TlsAcceptor::from(self.tls);
+        let acceptor = self.tls.map(TlsAcceptor::from);
         // Every connection holds a receiver, so that the sender sees the last one go.
         let (closing, closed) = watch::channel(false);
         let crowd = Crowd::new(MOST_CONNECTIONS, Arc::clone(&routes.admin.metrics));

@@ -14,6 +14,9 @@ pub(crate) const AWS_ACCOUNT: &str = "123456789012";
 /// What gtoken asks for unless it is told otherwise; a trust policy names it too.
 const AUDIENCE: &str = "gtoken/sts/assume-role-with-web-identity";
 
+/// The same of tokens that the cluster itself signs.
+const CLUSTER_AUDIENCE: &str = "sts.amazonaws.com";
+
 /// The longest that the control API takes for an answer.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -52,21 +55,53 @@ impl Cloud {
     /// Creates a role that trusts gtoken's tokens of one Google account and nothing else.
     pub(crate) fn put_role(&self, role: &str, account: &str) -> anyhow::Result<()> {
         let unique_id = self.get(&format!("/accounts?email={account}"))?["uniqueId"].take();
+        let claims = json!({
+            "accounts.google.com:sub": unique_id,
+            "accounts.google.com:oaud": AUDIENCE,
+        });
+        self.put_trust(role, "accounts.google.com", &claims)
+    }
+
+    /// Creates a role that trusts tokens of one ServiceAccount, of the cluster with this issuer, and nothing else.
+    pub(crate) fn put_cluster_role(
+        &self,
+        role: &str,
+        issuer: &str,
+        subject: &str,
+    ) -> anyhow::Result<()> {
+        let host = issuer.strip_prefix("https://").unwrap_or(issuer);
+        let claims = json!({
+            format!("{host}:sub"): subject,
+            format!("{host}:aud"): CLUSTER_AUDIENCE,
+        });
+        let provider = format!("arn:aws:iam::{AWS_ACCOUNT}:oidc-provider/{host}");
+        self.put_trust(role, &provider, &claims)
+    }
+
+    fn put_trust(&self, role: &str, provider: &str, claims: &Value) -> anyhow::Result<()> {
         self.put(
             "/roles",
             &json!({
                 "arn": role_arn(role),
                 "trustPolicy": {"Version": "2012-10-17", "Statement": [{
                     "Effect": "Allow",
-                    "Principal": {"Federated": "accounts.google.com"},
+                    "Principal": {"Federated": provider},
                     "Action": "sts:AssumeRoleWithWebIdentity",
-                    "Condition": {"StringEquals": {
-                        "accounts.google.com:sub": unique_id,
-                        "accounts.google.com:oaud": AUDIENCE,
-                    }},
+                    "Condition": {"StringEquals": claims},
                 }]},
             }),
         )
+    }
+
+    /// Makes AWS know the issuer of a cluster by its keys, as `aws iam create-open-id-connect-provider` does.
+    pub(crate) fn put_provider(&self, issuer: &str, keys: &Value) -> anyhow::Result<()> {
+        let provider = json!({
+            "account": AWS_ACCOUNT,
+            "issuer": issuer,
+            "clientIds": [CLUSTER_AUDIENCE],
+            "jwks": keys,
+        });
+        self.put("/providers", &provider)
     }
 
     /// How long an account's tokens and sessions live, in seconds, with no grace after their end.

@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use rcgen::{CertificateParams, CertifiedKey, DnType, KeyPair};
+use anyhow::ensure;
 use serde_json::json;
 
 use crate::kubectl::Kubectl;
@@ -15,15 +12,12 @@ use crate::kubectl::Kubectl;
 pub(crate) const NAMESPACE: &str = "gtoken";
 /// Its Deployment.
 pub(crate) const DEPLOYMENT: &str = "deployment/gtoken-webhook";
+/// What chooses its pods.
+pub(crate) const SELECTOR: &str = "--selector=app.kubernetes.io/name=gtoken-webhook";
 
 const CONFIGURATION: &str = "mutatingwebhookconfiguration/gtoken-webhook";
-const SERVICE: &str = "gtoken-webhook-svc.gtoken.svc";
-const SECRET: &str = "gtoken-webhook-certs";
-const WEBHOOKS: [&str; 3] = [
-    "required.pods.gtoken",
-    "optional.pods.gtoken",
-    "warn.serviceaccounts.gtoken",
-];
+/// Its entries are so many.
+const ENTRIES: usize = 3;
 
 /// How long the webhook may take until it is ready.
 const PATIENCE: &str = "--timeout=120s";
@@ -33,21 +27,12 @@ const PATIENCE: &str = "--timeout=120s";
 pub(crate) struct Installation {
     kubectl: Kubectl,
     manifest: PathBuf,
-    certificate: String,
-    key: String,
 }
 
 impl Installation {
-    /// Makes a certificate for it, and nothing else yet.
-    pub(crate) fn new(kubectl: Kubectl, manifest: PathBuf) -> anyhow::Result<Self> {
-        let CertifiedKey { cert, signing_key } =
-            certificate().context("could not make a certificate for the webhook")?;
-        Ok(Self {
-            kubectl,
-            manifest,
-            certificate: cert.pem(),
-            key: signing_key.serialize_pem(),
-        })
+    /// Of this manifest; it is not there yet.
+    pub(crate) fn new(kubectl: Kubectl, manifest: PathBuf) -> Self {
+        Self { kubectl, manifest }
     }
 
     /// Removes one that is installed already, if that is ours to do; an error otherwise.
@@ -69,30 +54,20 @@ impl Installation {
     /// Installs it and waits until it is ready.
     pub(crate) fn install(&self) -> anyhow::Result<()> {
         self.configure()?;
-        let secret = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": SECRET, "namespace": NAMESPACE},
-            "type": "kubernetes.io/tls",
-            "stringData": {"tls.crt": self.certificate, "tls.key": self.key},
-        });
-        self.kubectl
-            .say(["apply", "--filename=-"], Some(&secret.to_string()))?;
         self.wait()
     }
 
-    /// Applies the manifest and has the API server trust the certificate.
+    /// Applies the manifest, and waits until the webhook has the API server trust its certificate.
     pub(crate) fn configure(&self) -> anyhow::Result<()> {
         let manifest = self.manifest.to_string_lossy();
         self.kubectl
             .run(["apply", "--validate=strict", "--filename", &manifest])?;
-        let bundle = STANDARD.encode(&self.certificate);
-        let webhooks =
-            WEBHOOKS.map(|name| json!({"name": name, "clientConfig": {"caBundle": bundle}}));
-        let patch = json!({ "webhooks": webhooks }).to_string();
-        self.kubectl
-            .run(["patch", CONFIGURATION, "--patch", &patch])
-            .map(drop)
+        for entry in 0..ENTRIES {
+            let bundle = format!("--for=jsonpath={{.webhooks[{entry}].clientConfig.caBundle}}");
+            self.kubectl
+                .run(["wait", CONFIGURATION, &bundle, PATIENCE])?;
+        }
+        Ok(())
     }
 
     /// Has the API server ask it no more.
@@ -105,6 +80,32 @@ impl Installation {
         self.kubectl
             .run(["rollout", "restart", DEPLOYMENT, "--namespace", NAMESPACE])?;
         self.wait()
+    }
+
+    /// Does something while its pods, and no others, run with one more flag.
+    pub(crate) fn with_flag<T>(
+        &self,
+        flag: &str,
+        act: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let last = "/spec/template/spec/containers/0/args/-";
+        let added = json!([{"op": "add", "path": last, "value": flag}]).to_string();
+        let patch = ["patch", DEPLOYMENT, "--type=json", "--patch", &added];
+        let done = self.replaced_by(&patch).and_then(|()| act());
+        self.replaced_by(&["rollout", "undo", DEPLOYMENT])?;
+        done
+    }
+
+    /// Runs a command that has its pods replaced, and waits until those of before are gone: one that ends still answers
+    /// for a while.
+    fn replaced_by(&self, command: &[&str]) -> anyhow::Result<()> {
+        let own = ["--namespace", NAMESPACE];
+        let run = |arguments: &[&str]| self.kubectl.run(own.iter().chain(arguments));
+        let before = run(&["get", "pods", "--output=name"])?;
+        run(command)?;
+        self.wait()?;
+        let before: Vec<_> = before.split_whitespace().collect();
+        run(&[&["wait", "--for=delete", PATIENCE][..], &before].concat()).map(drop)
     }
 
     /// Removes it, by the same manifest, and waits until that is done.
@@ -157,15 +158,4 @@ pub(crate) fn inventory(kubectl: &Kubectl) -> anyhow::Result<BTreeSet<String>> {
     let selector = format!("--selector=!{}", crate::tenant::LABEL);
     let names = kubectl.run(["get", &kinds, "--output=name", &selector])?;
     Ok(names.lines().map(str::to_owned).collect())
-}
-
-/// A certificate that is its own authority, for the name that the API server calls.
-fn certificate() -> Result<CertifiedKey<KeyPair>, rcgen::Error> {
-    let mut parameters = CertificateParams::new([SERVICE.to_owned()])?;
-    parameters
-        .distinguished_name
-        .push(DnType::CommonName, "gtoken-webhook");
-    let signing_key = KeyPair::generate()?;
-    let cert = parameters.self_signed(&signing_key)?;
-    Ok(CertifiedKey { cert, signing_key })
 }

@@ -68,7 +68,7 @@ fn run(arguments: &Arguments, interrupt: &Interrupt) -> anyhow::Result<ExitCode>
         (Some(control), Some(authority)) => Some(Cloud::connect(control, authority)?),
         _ => None,
     };
-    let installation = Installation::new(kubectl.clone(), arguments.manifest.clone())?;
+    let installation = Installation::new(kubectl.clone(), arguments.manifest.clone());
     installation.make_room(arguments.replace)?;
     runner::delete_tenants(&kubectl)?;
     let world = World {

@@ -11,6 +11,8 @@ use crate::tenant::Tenant;
 pub(crate) const GATE: &str = "generate-gcp-id-token";
 /// What keeps the token fresh.
 pub(crate) const REFRESHER: &str = "update-gcp-id-token";
+/// Where the token is, in every form.
+pub(crate) const VOLUME: &str = "gtoken-volume";
 
 /// Which containers keep a pod's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(crate) enum Form {
     Native,
     /// The one-shot alone.
     OneShotOnly,
+    /// None: kubelet itself keeps a token of the cluster's own in the volume.
+    Projected,
 }
 
 /// The form that a pod is stored in.
@@ -30,7 +34,11 @@ pub(crate) fn form(pod: &Value) -> anyhow::Result<Form> {
     let spec = &pod["spec"];
     let (init, containers) = (names(&spec["initContainers"]), names(&spec["containers"]));
     if !pod.to_string().contains("gcp-id-token") {
-        return Ok(Form::None);
+        return Ok(if has_projected_token(spec) {
+            Form::Projected
+        } else {
+            Form::None
+        });
     }
     ensure!(
         init.first() == Some(&GATE),
@@ -45,6 +53,11 @@ pub(crate) fn form(pod: &Value) -> anyhow::Result<Form> {
     })
 }
 
+fn has_projected_token(spec: &Value) -> bool {
+    let mut volumes = spec["volumes"].as_array().into_iter().flatten();
+    volumes.any(|volume| volume["name"] == VOLUME && volume["projected"].is_object())
+}
+
 /// The names in a list of objects that have one.
 pub(crate) fn names(list: &Value) -> Vec<&str> {
     let entries = list.as_array().into_iter().flatten();
@@ -57,13 +70,18 @@ pub(crate) fn name(object: &Value) -> anyhow::Result<&str> {
     name.context("an object without a name")
 }
 
+/// The objects of a list.
+pub(crate) fn items(mut list: Value) -> anyhow::Result<Vec<Value>> {
+    match list["items"].take() {
+        Value::Array(items) => Ok(items),
+        other => bail!("kubectl gave no list, its items are {other}"),
+    }
+}
+
 /// The pods with a label, at least one.
 pub(crate) fn labelled(tenant: &Tenant<'_>, label: &str) -> anyhow::Result<Vec<Value>> {
     let selector = format!("--selector={label}");
-    let mut list = tenant.get(&["pods", &selector])?;
-    let Value::Array(pods) = list["items"].take() else {
-        bail!("kubectl gave no list of pods");
-    };
+    let pods = items(tenant.get(&["pods", &selector])?)?;
     ensure!(!pods.is_empty(), "there is no pod with {label}");
     Ok(pods)
 }
@@ -167,6 +185,15 @@ mod tests {
         assert_eq!(form(&[GATE, "x"], &["app", REFRESHER]), Form::Classic);
         assert_eq!(form(&[GATE, REFRESHER, "x"], &["app"]), Form::Native);
         assert_eq!(form(&[GATE, "x"], &["app"]), Form::OneShotOnly);
+    }
+
+    #[test]
+    fn a_token_of_the_cluster_is_told_by_the_volume() {
+        let form = |volume: Value| form(&json!({"spec": {"volumes": [volume]}})).unwrap();
+        let of_ours = json!({"name": VOLUME, "projected": {"sources": []}});
+        assert_eq!(form(of_ours), Form::Projected);
+        let of_kubernetes = json!({"name": "kube-api-access", "projected": {"sources": []}});
+        assert_eq!(form(of_kubernetes), Form::None);
     }
 
     #[test]

@@ -2,10 +2,14 @@
 
 mod admission;
 mod cloud;
+mod cluster_source;
+mod irsa;
+mod metrics;
 mod outages;
 mod refresh;
 mod story;
 mod surroundings;
+mod told;
 mod uninstall;
 mod untouched;
 mod weight;
@@ -20,10 +24,14 @@ pub(crate) fn all() -> Vec<Promise> {
         outages::PROMISES,
         workloads::PROMISES,
         story::PROMISES,
+        cluster_source::PROMISES,
+        irsa::PROMISES,
         surroundings::PROMISES,
         admission::PROMISES,
+        told::PROMISES,
         cloud::PROMISES,
         weight::PROMISES,
+        metrics::PROMISES,
         untouched::PROMISES,
         uninstall::PROMISES,
     ]

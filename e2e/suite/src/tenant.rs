@@ -1,6 +1,5 @@
 //! What one test has for itself: a namespace, a Google account, an AWS role, and a ServiceAccount that links them.
 
-use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -142,19 +141,12 @@ impl<'a> Tenant<'a> {
 
     /// What the audit log tells of requests for an object of the namespace, oldest first.
     pub(crate) fn audited(&self, resource: &str, name: &str) -> anyhow::Result<Vec<Value>> {
-        let path = self.world.audit_log.as_ref();
-        let path = path.context("this cluster's audit log cannot be read")?;
-        let log = fs::read_to_string(path)
-            .with_context(|| format!("could not read the audit log {}", path.display()))?;
         let wanted = json!([self.namespace, resource, name]);
         let is_meant = |event: &Value| {
             let of = &event["objectRef"];
             json!([of["namespace"], of["resource"], of["name"]]) == wanted
         };
-        // The last line may be half written.
-        let events = log
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok());
+        let events = self.world.audit_events()?.into_iter();
         Ok(events.filter(is_meant).collect())
     }
 

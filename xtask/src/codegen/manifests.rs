@@ -13,8 +13,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEAD: &str = "\
 # Made from deploy/chart by `cargo xtask codegen`; change it there.
 #
-# Install it by `kubectl apply -f`. Its pods wait for the Secret gtoken-webhook-certs, and the API server trusts them
-# once the caBundle of each entry of the MutatingWebhookConfiguration names the authority of their certificate.
+# Install it by `kubectl apply -f`. The webhook makes its certificates itself, keeps them in the Secret
+# gtoken-webhook-certs, and has the API server trust them by the caBundles of the MutatingWebhookConfiguration.
 ---
 apiVersion: v1
 kind: Namespace
@@ -119,6 +119,7 @@ mod tests {
         for name in [
             "Namespace/gtoken",
             "ServiceAccount/gtoken-webhook-sa",
+            "Secret/gtoken-webhook-certs",
             "Service/gtoken-webhook-svc",
             "Deployment/gtoken-webhook",
             "MutatingWebhookConfiguration/gtoken-webhook",
@@ -142,16 +143,36 @@ mod tests {
     }
 
     #[test]
-    fn the_webhook_may_read_service_accounts_and_nothing_else() {
+    fn the_webhook_may_read_service_accounts_and_keep_its_certificates_and_nothing_else() {
         assert_eq!(
             object("ClusterRole")["rules"],
+            json!([
+                {
+                    "apiGroups": [""],
+                    "resources": ["serviceaccounts"],
+                    "verbs": ["get", "list", "watch"],
+                },
+                {
+                    "apiGroups": ["admissionregistration.k8s.io"],
+                    "resources": ["mutatingwebhookconfigurations"],
+                    "resourceNames": ["gtoken-webhook"],
+                    "verbs": ["get", "patch", "watch"],
+                },
+            ])
+        );
+        assert_eq!(
+            object("Role")["rules"],
             json!([{
                 "apiGroups": [""],
-                "resources": ["serviceaccounts"],
-                "verbs": ["get", "list", "watch"],
+                "resources": ["secrets"],
+                "resourceNames": ["gtoken-webhook-certs"],
+                "verbs": ["get", "patch", "watch"],
             }])
         );
-        assert!(objects().iter().all(|object| object["kind"] != "Role"));
+        // What has data, or a caBundle, would take away what the webhook keeps, whenever it is applied again.
+        assert_eq!(object("Secret")["data"], Value::Null);
+        let configuration = object("MutatingWebhookConfiguration").to_string();
+        assert!(!configuration.contains("caBundle"), "{configuration}");
     }
 
     #[test]

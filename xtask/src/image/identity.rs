@@ -1,4 +1,5 @@
-//! The images with an AWS SDK that asks who it is, in Rust and in Go: any application, as far as gtoken can tell.
+//! The images that hold one program of ours for tests: those with an AWS SDK that ask who they are, in Rust and in Go,
+//! which are any application as far as gtoken can tell, and one that reads metrics as Prometheus does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,11 @@ const RUST: Program = ("caller-identity", "e2e");
 /// What besides its sources the program in Rust is made from.
 const RUST_INPUTS: [&str; 3] = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"];
 
-/// The program in Go.
+/// The program in Go that asks.
 const GO: &str = "caller-identity-go";
+
+/// The program in Go that reads metrics.
+const SCRAPE: &str = "scrape";
 
 /// Without symbols and debugging information.
 const GO_FLAGS: &str = "-ldflags=-s -w";
@@ -41,13 +45,23 @@ pub(super) fn rust(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// The archive of the program in Go.
+/// The archive of the program in Go that asks.
 pub(super) fn golang(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let mut made_from = sources(workspace, GO)?;
+    built_by_go(workspace, GO)
+}
+
+/// The archive of the program that reads metrics.
+pub(super) fn scrape(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    built_by_go(workspace, SCRAPE)
+}
+
+fn built_by_go(workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf> {
+    let mut made_from = sources(workspace, name)?;
     made_from.text(GO_FLAGS);
-    kept::archive(GO, &made_from, || {
+    kept::archive(name, &made_from, || {
         let platform = Platform::of(Site::here(workspace)?.triple())?;
-        Ok(image(GO, platform, compile(&folder(workspace, GO))?))
+        let program = compile(name, &folder(workspace, name))?;
+        Ok(image(name, platform, program))
     })
 }
 
@@ -77,15 +91,15 @@ fn image(name: &str, platform: Platform, program: Vec<u8>) -> Image {
     }
 }
 
-fn compile(module: &Path) -> anyhow::Result<Vec<u8>> {
-    println!("building {GO} in {}", module.display());
+fn compile(name: &str, module: &Path) -> anyhow::Result<Vec<u8>> {
+    println!("building {name} in {}", module.display());
     let folder = tempfile::tempdir()?;
-    let program = folder.path().join(GO);
+    let program = folder.path().join(name);
     let mut go = go::command(module)?;
     go.args(["build", GO_FLAGS, "-o"]).arg(&program).arg(".");
     ensure!(
         process::shown(&mut go)?,
-        "{GO} could not be built, Go says why above; it needs the Go module proxy within reach"
+        "{name} could not be built, Go says why above; it needs the Go module proxy within reach"
     );
     fs::read(&program).with_context(|| format!("could not read {}", program.display()))
 }

@@ -1,5 +1,6 @@
 //! A small Kubernetes API server: ServiceAccounts, with the lists, watches and faults that a client must get right.
 //!
+//! Secrets and webhook configurations can be read, patched and watched by their names.
 //! Of pods it has as much as tells whose they are: each can be got by its name.
 //!
 //! What it does it does as kube-apiserver does it; see
@@ -8,6 +9,7 @@
 mod accept;
 mod discovery;
 mod fault;
+mod named;
 mod object;
 mod options;
 mod path;
@@ -31,6 +33,7 @@ use serde_json::{Value, json};
 
 use self::fault::Faults;
 pub use self::fault::{Fault, LimitedFault};
+use self::named::Named;
 use self::object::Writer;
 use self::store::Store;
 use self::watch::Watches;
@@ -59,6 +62,7 @@ struct State {
     watches: Watches,
     faults: Faults,
     requests: Log<SeenRequest>,
+    named: Named,
     /// By `namespace/name`.
     pods: HashMap<String, Value>,
     /// Major and minor, as `/version` shows them.
@@ -75,6 +79,7 @@ impl Kubernetes {
                 watches: Watches::default(),
                 faults: Faults::default(),
                 requests: Log::default(),
+                named: Named::default(),
                 pods: HashMap::new(),
                 version: ("1".to_owned(), "34".to_owned()),
             }),
@@ -128,12 +133,61 @@ impl Kubernetes {
         self.state.lock().drop_object(&key);
     }
 
+    /// Creates or replaces a Secret or a webhook configuration, whatever else it holds.
+    ///
+    /// # Panics
+    ///
+    /// If it is of another kind, or has no name, or as a Secret no namespace.
+    pub fn put_named(&self, object: Value) {
+        let Some(path) = Named::path(&object) else {
+            panic!("a Secret or MutatingWebhookConfiguration needs its kind and names: {object}");
+        };
+        self.state.lock().named.put(&path, object);
+    }
+
+    /// A Secret as it is now.
+    pub fn secret(&self, namespace: &str, name: &str) -> Option<Value> {
+        let path = named::secret(namespace, name);
+        self.state.lock().named.read(&path).cloned()
+    }
+
+    /// A webhook configuration as it is now.
+    pub fn webhook_configuration(&self, name: &str) -> Option<Value> {
+        let path = named::configuration(name);
+        self.state.lock().named.read(&path).cloned()
+    }
+
+    /// Deletes a Secret; one that is not there stays so.
+    pub fn delete_secret(&self, namespace: &str, name: &str) {
+        let path = named::secret(namespace, name);
+        self.state.lock().named.delete(&path);
+    }
+
+    /// Deletes a webhook configuration; one that is not there stays so.
+    pub fn delete_webhook_configuration(&self, name: &str) {
+        let path = named::configuration(name);
+        self.state.lock().named.delete(&path);
+    }
+
+    /// Takes a verb (`get`, `patch`, `watch`) from whoever asks for Secrets or webhook configurations.
+    pub fn withhold(&self, verb: &str, resource: &str) {
+        self.state.lock().named.withhold(verb, resource);
+    }
+
+    /// Gives back every verb that was withheld.
+    pub fn grant_all(&self) {
+        self.state.lock().named.grant_all();
+    }
+
     /// Begins a fault, in the place of another of the same scope; [`Fault::None`] ends them all.
     pub fn play(&self, fault: impl Into<LimitedFault>) {
         let fault = fault.into();
         let mut state = self.state.lock();
         state.faults.play(fault);
         state.watches.feel(fault.fault());
+        if fault.fault() == Fault::Away {
+            state.named.cut();
+        }
     }
 
     /// Every request so far, the refused ones included, in order.

@@ -1,6 +1,7 @@
 //! The paths of the API.
 
 use super::discovery::Document;
+use super::named::Place;
 
 /// What a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,10 @@ pub(super) enum Path<'a> {
     One(&'a str, &'a str),
     /// One pod, by namespace and name.
     Pod(&'a str, &'a str),
+    /// One object of a kind that is known by its names alone.
+    Named(Place<'a>),
+    /// All objects of such a kind, of which one can be watched.
+    AllNamed(Place<'a>),
     /// Something below the API that is not here.
     NoResource,
     /// Nothing at all.
@@ -41,6 +46,29 @@ impl<'a> Path<'a> {
                 name,
             ] => Self::One(namespace, name),
             ["api", "v1", "namespaces", namespace, "pods", name] => Self::Pod(namespace, name),
+            ["api", "v1", "namespaces", _, resource @ "secrets", name]
+            | [
+                "apis",
+                "admissionregistration.k8s.io",
+                "v1",
+                resource @ "mutatingwebhookconfigurations",
+                name,
+            ] => Self::Named(Place {
+                path,
+                resource,
+                name,
+            }),
+            ["api", "v1", "namespaces", _, resource @ "secrets"]
+            | [
+                "apis",
+                "admissionregistration.k8s.io",
+                "v1",
+                resource @ "mutatingwebhookconfigurations",
+            ] => Self::AllNamed(Place {
+                path,
+                resource,
+                name: "",
+            }),
             ["api" | "apis", ..] => Self::NoResource,
             _ => Self::Nothing,
         }

@@ -10,6 +10,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::fault::{Fault, Scope};
+use super::named::{Patch, Place};
 use super::object::Writer;
 use super::options::{ListOptions, Query, WatchOptions};
 use super::path::Path;
@@ -64,6 +65,8 @@ impl Kubernetes {
                 let pod = pod.ok_or_else(|| Status::no_pod(name))?;
                 Ok(http::json(StatusCode::OK, pod))
             }
+            Path::Named(place) => self.named(parts, body, place).await,
+            Path::AllNamed(all) => self.watch_named(parts, all),
             Path::All(namespace) if parts.method == Method::GET => {
                 self.read_all(parts, namespace).await
             }
@@ -167,6 +170,54 @@ impl Kubernetes {
             _ => return Err(Status::method_not_allowed()),
         };
         Ok(http::json(code, &object::rendered(&object, form)?))
+    }
+
+    async fn named<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        place: Place<'_>,
+    ) -> Result<Response<Body>, Status>
+    where
+        B: hyper::body::Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let body = Limited::new(body, MAX_BODY).collect().await;
+        let body =
+            body.map_err(|error| Status::bad_request(format!("the body cannot be read: {error}")))?;
+        let mut state = self.state.lock();
+        match parts.method.as_str() {
+            "GET" => Ok(http::json(StatusCode::OK, state.named.get(place)?)),
+            "PATCH" => {
+                let patch = Patch {
+                    content_type: header(parts, &CONTENT_TYPE).unwrap_or_default(),
+                    query: &query(parts),
+                    body: &body.to_bytes(),
+                };
+                let patched = state.named.patch(place, &patch)?;
+                Ok(http::json(StatusCode::OK, &patched))
+            }
+            _ => Err(Status::method_not_allowed()),
+        }
+    }
+
+    /// A watch of the one object that the query names; the kinds cannot be listed.
+    fn watch_named(&self, parts: &Parts, all: Place<'_>) -> Result<Response<Body>, Status> {
+        let query = query(parts);
+        let selected = query.value("fieldSelector");
+        let name = selected.and_then(|selected| selected.strip_prefix("metadata.name="));
+        let (Some(name), Some(true)) = (name, query.flag("watch")) else {
+            return Err(Status::method_not_allowed());
+        };
+        let form = accept::negotiate(header(parts, &ACCEPT))?;
+        let path = format!("{}/{name}", all.path);
+        let place = Place {
+            path: &path,
+            name,
+            ..all
+        };
+        let body = self.state.lock().named.watch(place, form)?;
+        Ok(Response::new(body))
     }
 
     /// Takes note of a request; the answer is `Away` if that is being played.

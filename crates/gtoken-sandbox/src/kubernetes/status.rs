@@ -72,6 +72,11 @@ impl Status {
         status
     }
 
+    /// What is said of an object of another kind than ServiceAccounts.
+    pub(super) fn other(code: StatusCode, reason: &'static str, message: String) -> Self {
+        Self::new(code, reason, message)
+    }
+
     pub(super) fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource";
         let mut status = Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message);

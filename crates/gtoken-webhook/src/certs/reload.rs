@@ -91,17 +91,18 @@ impl Reload {
                 self.tell_expiry();
             }
             Err(error) => {
-                let expires = self.leaf.expiry();
-                warn!(%error, %expires, "a new certificate cannot be used; the one before is served on");
+                let expires = self.leaf.expiry().map(|expiry| expiry.to_string());
+                warn!(%error, expires, "a new certificate cannot be used; the one before is served on");
                 self.metrics.certificate_reload("refused");
             }
         }
     }
 
     fn tell_expiry(&self) {
-        let expiry = self.leaf.expiry();
-        self.metrics.certificate_expiry(expiry.0);
-        self.readiness.certificate(expiry);
+        if let Some(expiry) = self.leaf.expiry() {
+            self.metrics.certificate_expiry(expiry.0);
+            self.readiness.certificate(expiry);
+        }
     }
 }
 
@@ -137,7 +138,7 @@ mod tests {
     }
 
     fn served(reload: &Reload) -> Vec<u8> {
-        reload.leaf.current().cert[0].to_vec()
+        reload.leaf.certificate().unwrap().der().to_vec()
     }
 
     fn count(reload: &Reload, result: &str) -> Option<String> {

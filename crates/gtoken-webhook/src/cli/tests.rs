@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::CommandFactory as _;
 
 use super::*;
+use crate::certs::mode::Tls;
 
 const CERTIFICATES: [&str; 2] = [
     "--tls-cert-file=/tls.crt",
@@ -164,11 +165,121 @@ fn an_unknown_log_level_is_refused() {
     );
 }
 
+/// What these flags of TLS mean, together with an address.
+fn tls(args: &[&str]) -> Result<Tls, String> {
+    let Command::Server(server) = parse(&[&["server"][..], args].concat()).unwrap().command;
+    let serve = server.serve;
+    let tls = serve.tls.parse(&serve.listen_address);
+    tls.map_err(|error| error.to_string())
+}
+
+fn wrong_tls(args: &[&str]) -> String {
+    tls(args).unwrap_err()
+}
+
 #[test]
 fn both_certificate_files_are_required_by_name() {
-    let text = refusal(&["server"]);
-    assert!(text.contains("--tls-cert-file"), "{text}");
-    assert!(text.contains("--tls-private-key-file"), "{text}");
+    for given in [&[][..], &CERTIFICATES[..1], &CERTIFICATES[1..]] {
+        let text = wrong_tls(given);
+        assert!(text.contains("--tls-cert-file"), "{text}");
+        assert!(text.contains("--tls-private-key-file"), "{text}");
+    }
+}
+
+#[test]
+fn each_mode_of_tls_takes_its_own_flags() {
+    assert!(matches!(tls(&CERTIFICATES), Ok(Tls::Files(_))));
+    let off = ["--tls-mode=off", "--listen-address=127.0.0.1:80"];
+    assert!(matches!(tls(&off), Ok(Tls::Off)));
+    let anywhere = ["--tls-mode=off", "--plain-http-anywhere"];
+    assert!(matches!(tls(&anywhere), Ok(Tls::Off)));
+    let Ok(Tls::SelfKept(kept)) = tls(&["--tls-mode=self"]) else {
+        panic!("it is not kept by itself");
+    };
+    let (places, policy) = (kept.places("gtoken"), kept.policy("gtoken").unwrap());
+    assert_eq!(
+        policy.names.to_string(),
+        "gtoken-webhook-svc.gtoken.svc,gtoken-webhook-svc.gtoken.svc.cluster.local"
+    );
+    assert_eq!(places.secret, "gtoken-webhook-certs");
+    assert_eq!(places.entries.len(), 3);
+    let Ok(Tls::SelfKept(kept)) = tls(&[
+        "--tls-mode=self",
+        "--tls-dns-names=hook.example.com",
+        "--tls-secret-name=certs",
+        "--webhook-configuration=mutating-gtoken-webhook-cfg",
+        "--webhook-entries=gtoken.doit-intl.com",
+        "--ca-validity=720h",
+        "--leaf-validity=24h",
+        "--ca-propagation=2m",
+    ]) else {
+        panic!("it is not kept by itself");
+    };
+    let (places, policy) = (kept.places("gtoken"), kept.policy("gtoken").unwrap());
+    assert_eq!(policy.names.to_string(), "hook.example.com");
+    assert_eq!(policy.authority_life, Duration::from_hours(720));
+    assert_eq!(policy.leaf_life, Duration::from_hours(24));
+    assert_eq!(policy.propagation, Duration::from_mins(2));
+    assert_eq!(places.secret, "certs");
+    assert_eq!(places.configuration, "mutating-gtoken-webhook-cfg");
+    assert!(places.entries.contains("gtoken.doit-intl.com") && places.are_entries_required);
+}
+
+#[test]
+fn a_flag_of_another_mode_would_have_no_effect_and_is_refused() {
+    for flag in [
+        "--tls-dns-names=a.b",
+        "--tls-secret-name=a",
+        "--webhook-configuration=a",
+        "--webhook-entries=a",
+        "--ca-validity=1h",
+        "--leaf-validity=1h",
+        "--ca-propagation=1h",
+        "--plain-http-anywhere",
+    ] {
+        let text = wrong_tls(&[&CERTIFICATES[..], &[flag]].concat());
+        let name = flag.split('=').next().unwrap();
+        assert!(text.starts_with(name) && text.contains("files"), "{text}");
+    }
+    for flag in CERTIFICATES {
+        let text = wrong_tls(&["--tls-mode=self", flag]);
+        assert!(text.contains("--tls-mode=files"), "{text}");
+    }
+}
+
+#[test]
+fn durations_that_leave_no_time_to_renew_are_refused_with_the_rule() {
+    for (flags, words) in [
+        (
+            &["--leaf-validity=5m"][..],
+            "--leaf-validity 300s is too short",
+        ),
+        (
+            &["--ca-validity=480h"],
+            "--ca-validity 1728000s is too short",
+        ),
+        (&["--ca-validity=1000000h"], "--ca-validity"),
+        (
+            &["--ca-propagation=0"],
+            "--ca-propagation 0ns is shorter than",
+        ),
+        (
+            &["--ca-propagation=10h", "--leaf-validity=48h"],
+            "--leaf-validity",
+        ),
+    ] {
+        let text = wrong_tls(&[&["--tls-mode=self"], flags].concat());
+        assert!(text.starts_with(words), "{text}");
+    }
+}
+
+#[test]
+fn plain_http_beyond_the_loopback_interface_is_said_twice_or_not_served() {
+    for address in [":80", "10.0.0.1:80", "[::]:80"] {
+        let address = format!("--listen-address={address}");
+        let text = wrong_tls(&["--tls-mode=off", &address]);
+        assert!(text.contains("--plain-http-anywhere"), "{text}");
+    }
 }
 
 #[test]
@@ -253,6 +364,17 @@ fn values_that_would_reject_every_pod_are_refused() {
         "--on-unknown=refuse",
         "--tls-min-version=1.1",
         "--tls-min-version=VersionTLS11",
+        "--tls-mode=on",
+        "--tls-dns-names=10.0.0.1",
+        "--tls-dns-names=gtoken webhook",
+        "--tls-dns-names=a..b",
+        "--tls-dns-names=",
+        "--tls-secret-name=A",
+        "--webhook-configuration=",
+        "--webhook-entries=a,B",
+        "--ca-validity=1y",
+        "--leaf-validity=7d",
+        "--ca-propagation=1",
         "--json=perhaps",
     ] {
         let text = refusal(&["server", flag]);
@@ -269,6 +391,7 @@ fn shipped_args() -> Vec<&'static str> {
         .map(str::trim_start)
         .filter(|line| !line.starts_with('#'))
         .map_while(|line| line.strip_prefix("- "))
+        .map(|argument| argument.trim_matches('"'))
         .collect()
 }
 
@@ -280,4 +403,8 @@ fn the_manifests_start_it_with_flags_that_it_has_and_its_own_defaults() {
     assert_eq!(server.inject.settings(), Ok(Settings::default()));
     assert_eq!(server.serve.listen_address.to_string(), ":10250");
     assert!(server.admin.telemetry_listen_address.is_some());
+    // Whoever leaves all of it to the chart has what the program itself takes.
+    let own = tls(&["--tls-mode=self"]).map(|tls| format!("{tls:?}"));
+    let tls = server.serve.tls.parse(&server.serve.listen_address);
+    assert_eq!(tls.map(|tls| format!("{tls:?}")).ok(), own.ok());
 }

@@ -71,7 +71,12 @@ impl Drop for Asked {
 
 /// What a path is about, of a kind that has few values.
 fn resource(path: &str) -> &'static str {
-    const KNOWN: [&str; 2] = ["serviceaccounts", "version"];
+    const KNOWN: [&str; 4] = [
+        "mutatingwebhookconfigurations",
+        "secrets",
+        "serviceaccounts",
+        "version",
+    ];
     let mut parts = path.split('/');
     let known = parts.find_map(|part| KNOWN.into_iter().find(|known| *known == part));
     known.unwrap_or("other")

@@ -202,6 +202,15 @@ pub(crate) fn command(sandbox: &Sandbox, folder: &Path) -> Command {
     let (certificate, key) = sandbox.issue_certificate(&["localhost", "127.0.0.1"]);
     let certificate = file(folder, "tls.crt", &certificate);
     let key = file(folder, "tls.key", &key);
+    let mut command = command_without_certificate(sandbox, folder);
+    command
+        .arg(format!("--tls-cert-file={}", certificate.display()))
+        .arg(format!("--tls-private-key-file={}", key.display()));
+    command
+}
+
+/// The same, without any word about TLS.
+pub(crate) fn command_without_certificate(sandbox: &Sandbox, folder: &Path) -> Command {
     let mut command = Command::new(binary());
     command
         .env_clear()
@@ -215,8 +224,6 @@ pub(crate) fn command(sandbox: &Sandbox, folder: &Path) -> Command {
             "--listen-address=127.0.0.1:0",
             "--drain-delay=0",
         ])
-        .arg(format!("--tls-cert-file={}", certificate.display()))
-        .arg(format!("--tls-private-key-file={}", key.display()))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
@@ -266,7 +273,7 @@ pub(crate) fn awaited<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn lines(child: &mut Child) -> Receiver<String> {
+pub(crate) fn lines(child: &mut Child) -> Receiver<String> {
     let (send, receive) = channel();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     thread::spawn(move || {
@@ -279,7 +286,7 @@ fn lines(child: &mut Child) -> Receiver<String> {
 
 /// Reads on to the line with this message.
 #[track_caller]
-fn logged(log: &Receiver<String>, message: &str) -> Value {
+pub(crate) fn logged(log: &Receiver<String>, message: &str) -> Value {
     loop {
         let line = log.recv_timeout(PATIENCE).unwrap();
         let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));

@@ -9,6 +9,8 @@ mod harness;
 mod hostile;
 mod injecting;
 mod outside;
+mod plain;
 mod reviews;
+mod self_kept;
 mod starting;
 mod watching;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::pods::{Form, form, names};
+use crate::pods::{Form, VOLUME, form, names};
 use crate::promise::{Promise, promise};
 use crate::tenant::Tenant;
 
@@ -28,12 +28,6 @@ pub(super) const PROMISES: &[Promise] = &[
     ),
     promise!(
         Together,
-        AuditLog,
-        "audited",
-        what_became_of_a_pod_is_in_the_audit_log
-    ),
-    promise!(
-        Together,
         Admission,
         "declining",
         a_pod_that_declines_is_left_alone
@@ -45,9 +39,6 @@ pub(super) const PROMISES: &[Promise] = &[
         a_namespace_that_declines_is_left_alone
     ),
 ];
-
-/// ServiceAccounts, and what becomes of their pods.
-const AUDITED: &[(&str, &str)] = &[("app", "injected"), ("default", "no-role")];
 
 const GATED: &str = include_str!("../../manifests/gated.yaml");
 
@@ -64,7 +55,7 @@ fn every_container_gets_the_token_and_what_aws_asks_for(tenant: &Tenant<'_>) -> 
         "another session"
     );
     ensure!(
-        names(&pod["spec"]["volumes"]).contains(&"gtoken-volume"),
+        names(&pod["spec"]["volumes"]).contains(&VOLUME),
         "no volume"
     );
     let mounts = app["volumeMounts"].as_array().into_iter().flatten();
@@ -77,7 +68,7 @@ fn every_container_gets_the_token_and_what_aws_asks_for(tenant: &Tenant<'_>) -> 
         .next()
         .context("the token's folder is not mounted")?;
     ensure!(
-        mount["name"] == "gtoken-volume" && mount["readOnly"] == true,
+        mount["name"] == VOLUME && mount["readOnly"] == true,
         "{mount}"
     );
     Ok(())
@@ -126,25 +117,6 @@ fn a_namespace_that_declines_is_left_alone(tenant: &Tenant<'_>) -> anyhow::Resul
     is_left_alone(tenant)
 }
 
-fn what_became_of_a_pod_is_in_the_audit_log(tenant: &Tenant<'_>) -> anyhow::Result<()> {
-    for (account, outcome) in AUDITED {
-        let pod = GATED
-            .replace("name: gated", &format!("name: {outcome}"))
-            .replace(
-                "serviceAccountName: app",
-                &format!("serviceAccountName: {account}"),
-            );
-        tenant.apply(&pod)?;
-        let found = tenant.until("the creation in the audit log", || {
-            let events = tenant.audited("pods", outcome)?;
-            Ok(events.into_iter().next())
-        })?;
-        let told = &found["annotations"]["optional.pods.gtoken/outcome"];
-        ensure!(told == outcome, "it tells {told}: {found}");
-    }
-    Ok(())
-}
-
 fn labelled(inject: &str) -> String {
     let labels = format!("metadata:\n  labels: {{amazonaws.com/inject: \"{inject}\"}}");
     GATED.replace("metadata:", &labels)
@@ -154,7 +126,7 @@ fn is_left_alone(tenant: &Tenant<'_>) -> anyhow::Result<()> {
     let pod = tenant.get(&["pod/gated"])?;
     let text = pod["spec"].to_string();
     ensure!(
-        !text.contains("gtoken-volume") && !text.contains("AWS_"),
+        !text.contains(VOLUME) && !text.contains("AWS_"),
         "it was changed: {text}"
     );
     ensure!(form(&pod)? == Form::None, "it was injected");

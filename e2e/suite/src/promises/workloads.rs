@@ -162,7 +162,17 @@ pub(super) fn rolled_out(tenant: &Tenant<'_>, workload: &str) -> anyhow::Result<
 
 /// Waits until AWS has told each pod of the workload `web` who it is; none may have been restarted for it.
 pub(super) fn all_call_aws(tenant: &Tenant<'_>, number: usize, wanted: Form) -> anyhow::Result<()> {
-    for pod in labelled_times(tenant, WEB, number)? {
+    all_labelled_call_aws(tenant, WEB, number, wanted)
+}
+
+/// The same of the pods with a label.
+pub(super) fn all_labelled_call_aws(
+    tenant: &Tenant<'_>,
+    label: &str,
+    number: usize,
+    wanted: Form,
+) -> anyhow::Result<()> {
+    for pod in labelled_times(tenant, label, number)? {
         let (session, found) = (tenant.session(name(&pod)?), form(&pod)?);
         ensure!(found == wanted, "{session} is {found:?}");
         tenant.until(&format!("the call of {session} at STS"), || {
@@ -173,7 +183,7 @@ pub(super) fn all_call_aws(tenant: &Tenant<'_>, number: usize, wanted: Form) -> 
             Ok(told.filter(|call| call["outcome"] == "Success"))
         })?;
     }
-    labelled_times(tenant, WEB, number)?
+    labelled_times(tenant, label, number)?
         .iter()
         .try_for_each(never_restarted)
 }

@@ -34,6 +34,9 @@ const PARSED_AS_GO: &str = "takes_every_flag_of_the_go_gtoken";
 const OVER_LIMIT: &str = "a_request_over_its_limit_would_reject_every_pod_and_is_refused";
 const BAD_VALUE: &str = "a_bad_value_is_named_with_its_flag_and_the_reason";
 
+const TLS: &str = "each_mode_of_tls_takes_its_own_flags";
+const NO_TIME: &str = "durations_that_leave_no_time_to_renew_are_refused_with_the_rule";
+
 /// Annotations by their part behind the slash, others by their whole name.
 pub(super) const ANNOTATIONS: &[Row] = &[
     row(
@@ -127,6 +130,12 @@ pub(super) const WEBHOOK: &[Row] = &[
         REFUSED,
     ),
     row(
+        "--tls-mode",
+        "self",
+        "with_tls_off_reviews_are_answered_on_the_loopback_interface",
+        REFUSED,
+    ),
+    row(
         "--tls-cert-file",
         "/tls/tls.crt",
         "go_gtoken_served_its_first_certificate_for_ever",
@@ -143,6 +152,29 @@ pub(super) const WEBHOOK: &[Row] = &[
         "1.3",
         "both_versions_of_tls_are_served_unless_the_older_is_kept_out",
         REFUSED,
+    ),
+    row(
+        "--tls-dns-names",
+        "gtoken-webhook-svc.gtoken.svc",
+        TLS,
+        REFUSED,
+    ),
+    row("--tls-secret-name", "gtoken-webhook-certs", TLS, REFUSED),
+    row("--webhook-configuration", "gtoken-webhook", TLS, REFUSED),
+    row(
+        "--webhook-entries",
+        "optional.pods.gtoken",
+        TLS,
+        "what_is_not_ours_to_keep_ends_the_start_and_is_named",
+    ),
+    row("--ca-validity", "2160h", TLS, NO_TIME),
+    row("--leaf-validity", "24h", TLS, NO_TIME),
+    row("--ca-propagation", "2m", TLS, NO_TIME),
+    row(
+        "--plain-http-anywhere",
+        "",
+        TLS,
+        "plain_http_beyond_the_loopback_interface_is_said_twice_or_not_served",
     ),
     row(
         "--drain-delay",
