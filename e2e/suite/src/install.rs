@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kubectl::Kubectl;
 
@@ -15,7 +15,7 @@ pub(crate) const DEPLOYMENT: &str = "deployment/gtoken-webhook";
 /// What chooses its pods.
 pub(crate) const SELECTOR: &str = "--selector=app.kubernetes.io/name=gtoken-webhook";
 
-const CONFIGURATION: &str = "mutatingwebhookconfiguration/gtoken-webhook";
+pub(crate) const CONFIGURATION: &str = "mutatingwebhookconfiguration/gtoken-webhook";
 /// Its entries are so many.
 const ENTRIES: usize = 3;
 
@@ -82,15 +82,22 @@ impl Installation {
         self.wait()
     }
 
-    /// Does something while its pods, and no others, run with one more flag.
-    pub(crate) fn with_flag<T>(
+    /// Does something while its pods, and no others, run with more flags.
+    pub(crate) fn with_flags<T>(
         &self,
-        flag: &str,
+        flags: &[&str],
         act: impl FnOnce() -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let last = "/spec/template/spec/containers/0/args/-";
-        let added = json!([{"op": "add", "path": last, "value": flag}]).to_string();
-        let patch = ["patch", DEPLOYMENT, "--type=json", "--patch", &added];
+        let add = |flag: &&str| json!({"op": "add", "path": last, "value": flag});
+        let added: Value = flags.iter().map(add).collect();
+        let patch = [
+            "patch",
+            DEPLOYMENT,
+            "--type=json",
+            "--patch",
+            &added.to_string(),
+        ];
         let done = self.replaced_by(&patch).and_then(|()| act());
         self.replaced_by(&["rollout", "undo", DEPLOYMENT])?;
         done

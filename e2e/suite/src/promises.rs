@@ -1,6 +1,7 @@
 //! What is promised, by what it is about.
 
 mod admission;
+mod certificates;
 mod cloud;
 mod cluster_source;
 mod irsa;
@@ -32,6 +33,7 @@ pub(crate) fn all() -> Vec<Promise> {
         cloud::PROMISES,
         weight::PROMISES,
         metrics::PROMISES,
+        certificates::PROMISES,
         untouched::PROMISES,
         uninstall::PROMISES,
     ]

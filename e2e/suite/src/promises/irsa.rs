@@ -56,7 +56,7 @@ fn a_chart_for_eks_works_unchanged_with_tokens_of_the_cluster(
 ) -> anyhow::Result<()> {
     trust_cluster(tenant, NAME)?;
     let installation = &tenant.world().installation;
-    installation.with_flag("--token-source=cluster", || {
+    installation.with_flags(&["--token-source=cluster"], || {
         let said = tenant.apply(&chart(tenant)?)?;
         ensure!(said.errors.is_empty(), "it warns: {}", said.errors);
         rolled_out(tenant, &format!("deployment/{NAME}"))?;
