@@ -199,6 +199,53 @@ fn full(via: Via) {
     bed.end();
 }
 
+/// An ordinary user for whom one thread is the limit, as a node's or a pod's can be, and names that take a second one to be
+/// looked up.
+#[test]
+fn no_more_threads_end_no_agent() {
+    if !has_namespaces(&["--user"]) {
+        return;
+    }
+    thread::scope(|scope| {
+        for via in [Via::Metadata, Via::Https] {
+            scope.spawn(move || survives_its_limit_of_threads(via));
+        }
+    });
+}
+
+fn survives_its_limit_of_threads(via: Via) {
+    let cloud = Cloud::of(Arc::new(sandbox_with_life(3600)));
+    via.prepare(&cloud);
+    let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    open(&cloud.path(""), 0o755);
+    let folder = readable_folder();
+    open(folder.path(), 0o777);
+    let path = folder.path().join("gtoken");
+    let mut command = via.by(&cloud, via.server(&cloud), &[&file_flag(&path)]);
+    let name = format!("localhost:{}", via.server(&cloud).port());
+    match via {
+        Via::Metadata => drop(command.env("GCE_METADATA_HOST", name)),
+        Via::Https => cloud.lead_by(&format!("https://{name}"), &mut command),
+    }
+    // Root has no such limit, and an ordinary user counts on its own only in a namespace.
+    let user: &[&str] = if rustix::process::getuid().is_root() {
+        &["setpriv", "--clear-groups"]
+    } else {
+        &["unshare", "--user"]
+    };
+    let id = match via {
+        Via::Metadata => "--reuid=61001",
+        Via::Https => "--reuid=61002",
+    };
+    let id = user.contains(&"setpriv").then_some(id);
+    let by: Vec<&str> = user.iter().copied().chain(id).collect();
+    let by = [&by[..], &["prlimit", "--nproc=1:"]].concat();
+    let mut agent = Agent::start(started_by(&by, &command));
+    agent.wait_for_log("no thread to look its name up");
+    let (ended, _) = agent.signal("TERM");
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+}
+
 /// Takes all the room that is left.
 fn fill(path: &Path) {
     let mut file = fs::File::create(path).unwrap();

@@ -153,12 +153,14 @@ fn end(program: &Child) {
 fn printed(child: &mut Child, within: Duration) -> Result<Vec<u8>, ExecutableError> {
     let (sender, receiver) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
-        thread::spawn(move || {
+        let read = move || {
             let mut printed = Vec::new();
             let read = stdout.take(MAX_BYTES).read_to_end(&mut printed);
             // Nobody listens any more once the time is over.
             let _ = sender.send(read.map(|_| printed));
-        });
+        };
+        let thread = thread::Builder::new().spawn(read);
+        thread.map_err(|error| ExecutableError::NotRun(error.to_string()))?;
     }
     match receiver.recv_timeout(within) {
         Ok(printed) => printed.map_err(|error| ExecutableError::NotRun(error.to_string())),
