@@ -4,13 +4,13 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _};
 use std::path::PathBuf;
-use std::process::{self, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gtoken_contract::{AgentFlags, Audience, Mode};
 
-use super::google::Given;
+use super::google::{self, Given};
 use super::{AN_ID_TOKEN, GoogleApis, MetadataServer, Retry, Source, SourceError};
 use crate::config::Config;
 use crate::credentials::Secret;
@@ -187,7 +187,7 @@ pub fn answer(config: Config, now: SystemTime) -> (ExitCode, String) {
 fn end_after(wait: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let end = || {
         wait();
-        process::exit(i32::from(TRY_AGAIN));
+        google::exit(TRY_AGAIN)
     };
     thread::Builder::new().spawn(end).map(drop)
 }

@@ -16,6 +16,7 @@ use gtoken_contract::{Audience, GoogleIdentity, Source as Asked};
 use self::attempt::Attempt;
 pub(super) use self::attempt::Given;
 pub use self::error::CredentialsError;
+pub(super) use self::executable::exit;
 pub use self::executable::{ExecutableError, printed_subject};
 pub use self::subject::written_subject;
 use super::{ANSWER_WITHIN, MetadataServer, SourceError};
