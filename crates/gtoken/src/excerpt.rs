@@ -6,8 +6,8 @@ use std::path::Path;
 /// The most characters shown of an answer.
 const MAX_CHARS: usize = 120;
 
-/// Stands for what looks like a token.
-const HIDDEN: &str = "[hidden]";
+/// Stands for what looks like a token, or may be another secret.
+pub const HIDDEN: &str = "[hidden]";
 
 /// A path as it may be shown: what was to name a file at times is what the file was to hold.
 pub fn shown_path(path: &Path) -> Cow<'_, str> {
