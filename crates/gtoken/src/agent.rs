@@ -167,7 +167,8 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
 
     fn show_held(&self) {
         if let Some(held) = self.held {
-            self.vitals.hold(held.due.expires_at);
+            let end = held.arrival.uptime_at(held.due.expires_at);
+            self.vitals.hold(end);
         }
     }
 
