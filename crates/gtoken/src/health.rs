@@ -1,7 +1,7 @@
 //! `/healthz` and `/metrics`, for kubelet and Prometheus, where `--health-address` asks for them.
 //!
 //! They are served by a thread of their own, which exists only then. On the agent's thread, by poll(2), they would cost
-//! next to nothing, but an attempt holds that one for up to 20 s, and a pod whose token is good would fail its probes
+//! next to nothing, but an attempt holds that one for 20 s an answer, and a pod whose token is good would fail its probes
 //! because the metadata server is slow. The thread costs 15 KiB, 20 once somebody has asked. Once the port is open it
 //! allocates nothing and takes no lock, so that the process may still fork.
 
