@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::agent::{Agent, file_flag, has_namespaces, sandbox_with_life, send, started_by};
 use crate::cloud::Cloud;
 use crate::gate::Gate;
-use crate::via::Via;
+use crate::via::{Via, check_attempts};
 use crate::witness::{Published, Witness, shows_token};
 
 /// The longest time from the end of the trouble to the next token.
@@ -36,7 +36,7 @@ struct Bed {
     witness: Witness,
     agent: Agent,
     first: Published,
-    _cloud: Cloud,
+    cloud: Cloud,
 }
 
 impl Bed {
@@ -66,7 +66,7 @@ impl Bed {
             witness,
             agent,
             first,
-            _cloud: cloud,
+            cloud,
         }
     }
 
@@ -86,6 +86,7 @@ impl Bed {
 
     fn end_after_a_lapse(self) {
         self.witness.has_seen_nothing_wrong();
+        check_attempts_of(&self.cloud, &self.witness);
         let files = fs::read_dir(&self.folder).unwrap().count();
         drop(self.witness);
         let (ended, _) = self.agent.signal("TERM");
@@ -93,6 +94,12 @@ impl Bed {
         assert_eq!(files, 1, "{}", ended.log);
         assert!(!shows_token(&ended.log), "{}", ended.log);
     }
+}
+
+/// Either way an attempt begins at the metadata server, where IAM Credentials' access token comes from too.
+fn check_attempts_of(cloud: &Cloud, witness: &Witness) {
+    let attempts = cloud.sandbox.google().requests();
+    check_attempts(&attempts, &witness.tokens());
 }
 
 #[test]
@@ -126,6 +133,7 @@ fn server_up_late(via: Via) {
     assert!(ended.log.contains(REFUSED), "{}", ended.log);
     // At most one line a minute about what goes on, and one that it is over.
     assert!(ended.log.lines().count() <= 3, "{}", ended.log);
+    check_attempts_of(&cloud, &witness);
     witness.has_seen_nothing_wrong();
 }
 
