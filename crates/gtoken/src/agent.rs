@@ -167,7 +167,8 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
 
     fn show_held(&self) {
         if let Some(held) = self.held {
-            self.vitals.hold(held.due.expires_at);
+            let end = held.arrival.uptime_at(held.due.expires_at);
+            self.vitals.hold(end);
         }
     }
 
@@ -205,7 +206,10 @@ impl<S: Source, C: Clock, L: FnMut(&Line)> Agent<S, C, L> {
             .person_since()
             .map(|since| since + PERSON_WITHIN);
         let jitter = self.jitter.draw();
-        let pause = self.pause(None, jitter);
+        let asked = self.trouble.failures().retry_after;
+        // Only who has a token can wait for as long as a server asks.
+        let held = self.held.filter(|_| asked.is_some());
+        let pause = self.pause(held.as_ref(), jitter);
         let next = uptime.saturating_add(pause);
         if error.retry() == Retry::Never || person_end.is_some_and(|end| next >= end) {
             return None;

@@ -114,10 +114,12 @@ fn run(flags: AgentFlags, outside: Outside) -> Result<(), (u8, String)> {
         let said = format!("the source is {}", source.describe());
         log::say(outside.log, &Line::new(Level::Info, said));
     }
+    let clock = SystemClock::start();
+    let started = clock.started();
     let mut agent = Agent::new(
         source,
         config.sink,
-        SystemClock::start(),
+        clock,
         |line: &Line| log::say(outside.log, line),
         config.expectation,
         Jitter::seeded(RandomState::new().build_hasher().finish()),
@@ -125,7 +127,8 @@ fn run(flags: AgentFlags, outside: Outside) -> Result<(), (u8, String)> {
     if let Some(address) = outside.health_address {
         // Before the first attempt: who asked for the port must not find out by its absence that there is none.
         let say = move |line: &Line| log::say(outside.log, line);
-        health::serve(address, agent.vitals(), say).map_err(|error| (USAGE, error.to_string()))?;
+        health::serve(address, agent.vitals(), started, say)
+            .map_err(|error| (USAGE, error.to_string()))?;
     }
     match config.mode {
         Mode::OneShot => agent.one_shot(config.timeout),

@@ -50,9 +50,13 @@ pub struct Reading {
 /// The machine's clock.
 #[derive(Debug)]
 pub struct SystemClock {
-    started: Duration,
+    started: Started,
     timers: Option<Timers>,
 }
+
+/// When a clock was started, by the time since the machine was.
+#[derive(Clone, Copy, Debug)]
+pub struct Started(Duration);
 
 /// What wakes a wait, and nothing else does: the kernel's timers have no tick.
 #[derive(Debug)]
@@ -67,9 +71,21 @@ impl SystemClock {
     /// Starts to count the uptime.
     pub fn start() -> Self {
         Self {
-            started: since_boot(),
+            started: Started(since_boot()),
             timers: Timers::new().ok(),
         }
+    }
+
+    /// When that was, for whoever tells the same uptime on another thread.
+    pub fn started(&self) -> Started {
+        self.started
+    }
+}
+
+impl Started {
+    /// The time since then.
+    pub fn uptime(self) -> Duration {
+        since_boot().saturating_sub(self.0)
     }
 }
 
@@ -79,7 +95,7 @@ impl Clock for SystemClock {
     }
 
     fn uptime(&self) -> Duration {
-        since_boot().saturating_sub(self.started)
+        self.started.uptime()
     }
 
     fn wait(&self, pause: Duration) -> Woken {
@@ -176,7 +192,7 @@ mod tests {
     #[test]
     fn without_timers_it_sleeps() {
         let clock = SystemClock {
-            started: since_boot(),
+            started: Started(since_boot()),
             timers: None,
         };
         assert_eq!(clock.wait(SHORT), Woken::InTime);

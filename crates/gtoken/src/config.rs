@@ -1,6 +1,6 @@
 //! What the flags and the environment mean together.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use gtoken_contract::{AgentFlags, GoogleIdentity, Mode, Source, flag};
 
 use crate::credentials::{Files, HttpsUrl, InvalidUrl};
-use crate::excerpt::excerpt;
+use crate::excerpt::{HIDDEN, excerpt};
 use crate::sink::{NotAFileName, Sink, TokenFile};
 use crate::token::Expectation;
 
@@ -122,17 +122,26 @@ fn iam(endpoint: Option<OsString>) -> Result<HttpsUrl, InvalidConfig> {
         .ok_or(InvalidUrl::NoUrl)
         .and_then(str::parse);
     parsed.map_err(|reason| InvalidConfig::Endpoint {
-        value: excerpt(endpoint.as_encoded_bytes()),
+        value: without_user(&endpoint),
         reason,
     })
 }
 
-fn parse_host(value: &OsString) -> Result<MetadataHost, InvalidConfig> {
+fn parse_host(value: &OsStr) -> Result<MetadataHost, InvalidConfig> {
     let parsed = value.to_str().ok_or(InvalidHost).and_then(str::parse);
     parsed.map_err(|reason| InvalidConfig::Host {
-        value: excerpt(value.as_encoded_bytes()),
+        value: without_user(value),
         reason,
     })
+}
+
+/// A variable's value as it may be shown: what stands before the host can be a password.
+fn without_user(value: &OsStr) -> String {
+    let bytes = value.as_encoded_bytes();
+    match bytes.iter().rposition(|b| *b == b'@') {
+        Some(at) => format!("{HIDDEN}{}", excerpt(&bytes[at..])),
+        None => excerpt(bytes),
+    }
 }
 
 /// `host[:port]` of a metadata server, spoken to by plain HTTP.
@@ -340,6 +349,27 @@ mod tests {
         ] {
             let error = iam(value).unwrap_err().to_string();
             assert!(error.contains(IAM_ENDPOINT), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_variable_is_not_shown() {
+        for (name, value) in [
+            (IAM_ENDPOINT, "https://user:hunter2@private"),
+            (IAM_ENDPOINT, "http://user:hunter2@x@private"),
+            (METADATA_HOST, "user:hunter2@private"),
+        ] {
+            let config = Config::new(AgentFlags::default(), |asked| {
+                (asked == name).then(|| value.into())
+            });
+            let error = config.unwrap_err();
+            for shown in [error.to_string(), format!("{error:?}")] {
+                assert!(shown.contains("[hidden]@private"), "{shown}");
+                assert!(
+                    !shown.contains("hunter2") && !shown.contains("user:"),
+                    "{shown}"
+                );
+            }
         }
     }
 

@@ -17,6 +17,7 @@ use fields::Fields;
 pub use files::{Files, NAMED_BY, Named, Unreadable};
 pub(crate) use files::{MAX_BYTES, read as read_file};
 pub use key::ServiceAccountKey;
+use url::names_account;
 pub use url::{AccountUrl, HttpsUrl, InvalidUrl, WebUrl};
 
 /// Credentials of a kind that a file can hold.
@@ -254,10 +255,24 @@ fn impersonated(fields: Fields<'_>) -> Result<Impersonated, InvalidCredentials> 
     let account = "service_account_impersonation_url";
     Ok(Impersonated {
         source: Box::new(Credentials::plain(source)?),
-        delegates: fields.texts("delegates")?,
+        delegates: delegates(fields)?,
         account: fields.account(account)?.ok_or(InvalidCredentials::Field {
             field: account,
             form: "a text",
         })?,
+    })
+}
+
+/// The accounts between, in a form that IAM Credentials takes: a whole name, or an email or unique id by itself.
+fn delegates(fields: Fields<'_>) -> Result<Vec<String>, InvalidCredentials> {
+    let delegates = fields.texts("delegates")?;
+    let is_account = |name: &String| {
+        let account = name.strip_prefix("projects/-/serviceAccounts/");
+        names_account(account.unwrap_or(name))
+    };
+    let all = delegates.iter().all(is_account);
+    all.then_some(delegates).ok_or(InvalidCredentials::Field {
+        field: "delegates",
+        form: "a list of service accounts, as emails or as `projects/-/serviceAccounts/EMAIL`",
     })
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 /// The most characters shown of an answer.
 const MAX_CHARS: usize = 120;
 
-/// Stands for what looks like a token.
-const HIDDEN: &str = "[hidden]";
+/// Stands for what looks like a token, or may be another secret.
+pub const HIDDEN: &str = "[hidden]";
 
 /// A path as it may be shown: what was to name a file at times is what the file was to hold.
 pub fn shown_path(path: &Path) -> Cow<'_, str> {
@@ -56,8 +56,13 @@ fn is_token_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
-/// Names of Kubernetes and Google are lower-case and their constants upper-case; tokens mix.
+/// Names of Kubernetes and Google are lower-case and their constants upper-case; tokens mix, and of the names only those of
+/// permissions do.
 fn looks_like_token(run: &str) -> bool {
+    let is_permission = |rest: &str| rest.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.');
+    if run.len() <= 64 && run.strip_prefix("iam.").is_some_and(is_permission) {
+        return false;
+    }
     let mixes = |part: &str| {
         part.len() >= 16
             && part.bytes().any(|b| b.is_ascii_uppercase())
@@ -94,6 +99,8 @@ mod tests {
         assert_eq!(excerpt(words.as_bytes()), words);
         let email = "reader@my-long-project-name-of-thirty.iam.gserviceaccount.com";
         assert_eq!(excerpt(email.as_bytes()), email);
+        let permission = "Permission 'iam.serviceAccounts.implicitDelegation' denied";
+        assert_eq!(excerpt(permission.as_bytes()), permission);
         assert_eq!(
             excerpt(b"<html>\r\n <b>no\x1b[31m</b>\0"),
             "<html> <b>no [31m</b>"

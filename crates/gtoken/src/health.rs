@@ -1,7 +1,7 @@
 //! `/healthz` and `/metrics`, for kubelet and Prometheus, where `--health-address` asks for them.
 //!
 //! They are served by a thread of their own, which exists only then. On the agent's thread, by poll(2), they would cost
-//! next to nothing, but an attempt holds that one for up to 20 s, and a pod whose token is good would fail its probes
+//! next to nothing, but an attempt holds that one for 20 s an answer, and a pod whose token is good would fail its probes
 //! because the metadata server is slow. The thread costs 15 KiB, 20 once somebody has asked. Once the port is open it
 //! allocates nothing and takes no lock, so that the process may still fork.
 
@@ -15,15 +15,16 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub use address::{HealthAddress, InvalidAddress};
 
 use crate::cli::HEALTH_ADDRESS;
+use crate::clock::Started;
 use crate::log::{Level, Line};
-use crate::vitals::{self, Vitals};
+use crate::vitals::{Snapshot, Vitals};
 use page::Page;
 use request::{Head, Request};
 
@@ -49,6 +50,7 @@ const STACK: usize = 64 * 1024;
 pub fn serve(
     address: HealthAddress,
     vitals: Arc<Vitals>,
+    started: Started,
     say: impl Fn(&Line) + Copy + Send + 'static,
 ) -> Result<(), CannotListen> {
     let opened = Server::open(address);
@@ -67,7 +69,7 @@ pub fn serve(
             server
         });
         loop {
-            server.round(&vitals);
+            server.round(|| (vitals.snapshot(), started.uptime()));
             thread::sleep(PACE);
         }
     });
@@ -128,7 +130,7 @@ impl Server {
     }
 
     /// Waits until something happens, and serves it.
-    fn round(&mut self, vitals: &Vitals) {
+    fn round(&mut self, look: impl Fn() -> (Snapshot, Duration)) {
         let now = Instant::now();
         for client in &mut self.clients {
             client.take_if(|client| client.deadline <= now);
@@ -137,7 +139,7 @@ impl Server {
         let ready = self.wait(now).unwrap_or_default();
         for (client, ready) in self.clients.iter_mut().zip(ready) {
             if ready {
-                client.take_if(|client| client.serve(vitals).is_err());
+                client.take_if(|client| client.serve(&look).is_err());
             }
         }
         if ready[CLIENTS] {
@@ -186,7 +188,7 @@ impl Server {
 
 impl Client {
     /// Reads what is there; an error is the end of the connection.
-    fn serve(&mut self, vitals: &Vitals) -> io::Result<()> {
+    fn serve(&mut self, look: impl Fn() -> (Snapshot, Duration)) -> io::Result<()> {
         let mut bytes = [0; 256];
         let read = match self.stream.read(&mut bytes) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
@@ -201,7 +203,7 @@ impl Client {
         match self.head.take(&bytes[..read]) {
             Some(request) if !self.answered => {
                 self.answered = true;
-                self.answer(request, vitals)
+                self.answer(request, look())
             }
             _ => Ok(()),
         }
@@ -209,10 +211,9 @@ impl Client {
 
     /// Apart from the rest, whose stack need not hold a page while nobody asks.
     #[inline(never)]
-    fn answer(&mut self, request: Request, vitals: &Vitals) -> io::Result<()> {
-        let now = vitals::seconds(SystemTime::now());
+    fn answer(&mut self, request: Request, (seen, uptime): (Snapshot, Duration)) -> io::Result<()> {
         let mut page = Page::empty();
-        page::answer(&mut page, request, &vitals.snapshot(), now)
+        page::answer(&mut page, request, &seen, uptime.as_secs())
             .map_err(|fmt::Error| ErrorKind::OutOfMemory)?;
         // It fits into the send buffer of a connection on which nothing was sent.
         self.stream.write_all(page.as_bytes())?;

@@ -88,7 +88,7 @@ impl Https {
             )
             .proxy(Proxy::try_from_env())
             .build();
-        let resolver = NoThreadForAddresses::default();
+        let resolver = NoThreadForAddresses;
         let http = Agent::with_parts(config, DefaultConnector::new(), resolver);
         Ok(Self { http, deadline })
     }

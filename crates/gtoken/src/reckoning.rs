@@ -4,7 +4,7 @@
 //! A token is judged by the time of day, and by that count where the time of day speaks against it; what to do next
 //! is planned by whichever is later, because a refresh too early costs a request, and one too late the credentials.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::clock::Reading;
 use crate::token::Lifetime;
@@ -22,6 +22,12 @@ impl Anchor {
     fn by_uptime(&self, now: Reading) -> SystemTime {
         let passed = now.uptime.saturating_sub(self.reading.uptime);
         self.time.checked_add(passed).unwrap_or(self.time)
+    }
+
+    /// The uptime at a later time; that of the moment itself for an earlier one.
+    pub(crate) fn uptime_at(&self, time: SystemTime) -> Duration {
+        let until = time.duration_since(self.time).unwrap_or_default();
+        self.reading.uptime.saturating_add(until)
     }
 
     /// The latest time that it may be.
@@ -81,7 +87,7 @@ impl Reckoning {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 

@@ -135,14 +135,14 @@ impl SourceError {
     /// Whether to go on without a person.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Unreachable { .. } => Retry::Transient,
-            Self::NotUsable { reason, .. } if reason.is_about_time() => Retry::Transient,
+            // What stands between answers such things while it starts or fails, and a server that is cut short too.
+            Self::Unreachable { .. } | Self::Malformed { .. } => Retry::Transient,
+            Self::NotUsable { reason, .. } if !reason.needs_person() => Retry::Transient,
             Self::Credentials(error) => error.retry(),
             Self::Relayed { retry, .. } => *retry,
-            Self::Authorities(_)
-            | Self::Malformed { .. }
-            | Self::NotUsable { .. }
-            | Self::Untrusted { .. } => Retry::NeedsPerson,
+            Self::Authorities(_) | Self::NotUsable { .. } | Self::Untrusted { .. } => {
+                Retry::NeedsPerson
+            }
             Self::Refused { status, .. } => refusal::retry(*status),
         }
     }

@@ -207,6 +207,20 @@ impl InvalidToken {
     pub fn is_about_time(&self) -> bool {
         matches!(self, Self::Expired { .. } | Self::NotYet { .. })
     }
+
+    /// Whether a person must act: a server that means this audience or account gives no other token. Times pass, and a text
+    /// that is no token, or one without times, no server of Google's means to give: it was cut, or came from something else.
+    pub fn needs_person(&self) -> bool {
+        match self {
+            Self::Audience { .. } | Self::Identity { .. } | Self::NoIdentity { .. } => true,
+            Self::Expired { .. }
+            | Self::NotYet { .. }
+            | Self::NoExpiry
+            | Self::NoIssue
+            | Self::NoLife
+            | Self::NotAToken(_) => false,
+        }
+    }
 }
 
 /// The claims of a JWT, whoever gave it.

@@ -4,7 +4,7 @@
 //! moment before the other misleads nobody.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::source::Retry;
 
@@ -56,7 +56,7 @@ impl Outcome {
 /// The numbers as they are now, which the agent changes while others look.
 #[derive(Debug, Default)]
 pub struct Vitals {
-    /// Seconds since 1970; 0 is never.
+    /// Seconds of the agent's uptime, which nobody can set; 0 is never.
     expires_at: AtomicU64,
     /// Seconds since 1970; 0 is never.
     last_success: AtomicU64,
@@ -66,7 +66,7 @@ pub struct Vitals {
 /// The numbers as they were at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// When the token that was published last runs out, in seconds since 1970.
+    /// When the token that was published last runs out, in seconds of the agent's uptime.
     pub expires_at: Option<u64>,
     /// When an attempt last succeeded, in seconds since 1970.
     pub last_success: Option<u64>,
@@ -75,9 +75,10 @@ pub struct Snapshot {
 }
 
 impl Vitals {
-    /// Takes note of the newest token that was ever in place.
-    pub fn hold(&self, expires_at: SystemTime) {
-        self.expires_at.store(seconds(expires_at), Relaxed);
+    /// Takes note of the newest token that was ever in place, which runs out at this uptime.
+    pub fn hold(&self, expires_at: Duration) {
+        // Within the first second is as good as after it.
+        self.expires_at.store(expires_at.as_secs().max(1), Relaxed);
     }
 
     /// Takes note of an attempt.
@@ -103,8 +104,7 @@ impl Vitals {
     }
 }
 
-/// A time as these numbers have it.
-pub fn seconds(time: SystemTime) -> u64 {
+fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()
@@ -112,8 +112,6 @@ pub fn seconds(time: SystemTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -123,7 +121,7 @@ mod tests {
         assert_eq!(vitals.snapshot(), Snapshot::default());
         vitals.count(Outcome::of_failure(Retry::NeedsPerson), at(6));
         vitals.count(Outcome::Published, at(7));
-        vitals.hold(at(100));
+        vitals.hold(Duration::from_secs(100));
         vitals.count(Outcome::of_failure(Retry::Transient), at(8));
         vitals.count(Outcome::of_failure(Retry::Transient), at(9));
         let seen = Snapshot {

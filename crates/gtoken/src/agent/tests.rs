@@ -347,6 +347,41 @@ fn a_one_shot_beside_a_token_in_place_tries_as_often_as_without() {
 }
 
 #[test]
+fn a_one_shot_with_a_token_waits_as_long_as_the_server_asks_up_to_half_of_what_is_left() {
+    for (asked, least) in [(20, 20), (600, 50)] {
+        let stage = Stage::new();
+        // Due for long.
+        fs::write(stage.path(), jwt(NOW - 3500, NOW + 100)).unwrap();
+        let source = scripted(|attempt, now| match attempt {
+            0 => Err(SourceError::Relayed {
+                said: "busy".to_owned(),
+                retry: Retry::Transient,
+                retry_after: Some(Duration::from_secs(asked)),
+            }),
+            _ => Ok(jwt(seconds(now), seconds(now) + 3600)),
+        });
+        assert_eq!(stage.agent(source).one_shot(None), Ok(()));
+        let waited = stage.clock.uptime().as_secs();
+        assert!((least..=least + 3).contains(&waited), "{waited} s");
+    }
+}
+
+#[test]
+fn whoever_asks_how_it_is_hears_of_no_clock_that_is_set() {
+    let stage = Stage::new();
+    let source = scripted(|_, now| Ok(jwt(seconds(now), seconds(now) + 3600)));
+    stage.clock.set_at(Duration::from_secs(10), 3600);
+    stage.clock.wait(Duration::from_secs(5));
+    let mut agent = stage.agent(source);
+    agent.attempt(ANSWER_WITHIN).unwrap();
+    let end = Some(3605);
+    assert_eq!(agent.vitals().snapshot().expires_at, end);
+    stage.clock.wait(Duration::from_secs(10));
+    agent.show_held();
+    assert_eq!(agent.vitals().snapshot().expires_at, end);
+}
+
+#[test]
 fn a_token_in_place_that_is_not_due_serves_a_one_shot_while_the_source_is_away() {
     let stage = Stage::new();
     let in_place = jwt(NOW - 600, NOW + 3000);

@@ -13,7 +13,8 @@ const READER: &str = "reader@gtoken-sandbox.iam.gserviceaccount.com";
 static FILES: LazyLock<[Value; 4]> = LazyLock::new(|| {
     let sandbox = Sandbox::start(Config::default()).unwrap();
     let key = sandbox.service_account_key(READER);
-    let impersonated = sandbox.impersonated_service_account(&key, &["projects/-/d"], READER);
+    let impersonated =
+        sandbox.impersonated_service_account(&key, &["projects/-/serviceAccounts/123"], READER);
     let subject = json!({"file": "/var/run/token"});
     let external = sandbox.external_account(&subject, Some(READER));
     [
@@ -117,6 +118,18 @@ fn says_what_is_no_credentials_and_why() {
             "its `delegates` is not a list of texts",
         ),
         (
+            changed(
+                impersonated,
+                "/delegates",
+                json!(["projects/p/serviceAccounts/a@p.iam.gserviceaccount.com"]),
+            ),
+            "its `delegates` is not a list of service accounts",
+        ),
+        (
+            changed(impersonated, "/delegates", json!(["123", "reader"])),
+            "its `delegates` is not a list of service accounts",
+        ),
+        (
             changed(impersonated, "/source_credentials", impersonated.clone()),
             "its `source_credentials` is not one that impersonates nobody itself",
         ),
@@ -207,6 +220,18 @@ fn knows_where_a_subject_token_is() {
         let complaint = subject(source).unwrap_err().to_string();
         assert!(complaint.contains(words), "{complaint}");
     }
+}
+
+#[test]
+fn an_account_between_may_be_named_in_each_way_that_google_takes() {
+    let email = "between@p.iam.gserviceaccount.com";
+    let named = |account: &str| format!("projects/-/serviceAccounts/{account}");
+    let delegates = json!([email, "123", named(email), named("123")]);
+    let file = changed(&FILES[2], "/delegates", delegates.clone());
+    let Ok(Credentials::Impersonated(parsed)) = parse(&file) else {
+        panic!("{:?}", parse(&file));
+    };
+    assert_eq!(json!(parsed.delegates), delegates);
 }
 
 #[test]

@@ -86,8 +86,7 @@ impl AccountUrl {
         let (_, account) = url
             .rsplit_once("/serviceAccounts/")
             .ok_or(InvalidUrl::NoAccount)?;
-        let is_id = !account.is_empty() && account.bytes().all(|b| b.is_ascii_digit());
-        if !is_id && account.parse::<GoogleIdentity>().is_err() {
+        if !names_account(account) {
             return Err(InvalidUrl::NoAccount);
         }
         Ok(Self {
@@ -115,6 +114,12 @@ impl AccountUrl {
     pub fn access_token(&self) -> String {
         format!("{}{ACCESS_TOKEN}", self.url.as_str())
     }
+}
+
+/// Whether a text is a service account's email or unique id.
+pub(super) fn names_account(text: &str) -> bool {
+    let is_id = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    is_id || text.parse::<GoogleIdentity>().is_ok()
 }
 
 impl FromStr for WebUrl {

@@ -52,7 +52,7 @@ impl fmt::Write for Page {
     }
 }
 
-/// Renders the answer to a request at a time in seconds since 1970, on an empty page.
+/// Renders the answer to a request at an uptime in seconds, on an empty page.
 pub(super) fn answer(page: &mut Page, request: Request, seen: &Snapshot, now: u64) -> fmt::Result {
     let (status, kind) = match request.asked {
         Asked::Health => (health(page, seen, now)?, PLAIN),

@@ -4,13 +4,13 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _};
 use std::path::PathBuf;
-use std::process::{self, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gtoken_contract::{AgentFlags, Audience, Mode};
 
-use super::google::Given;
+use super::google::{self, Given};
 use super::{AN_ID_TOKEN, GoogleApis, MetadataServer, Retry, Source, SourceError};
 use crate::config::Config;
 use crate::credentials::Secret;
@@ -155,11 +155,16 @@ pub fn told(args: &mut Vec<OsString>) -> Option<SystemTime> {
 pub fn answer(config: Config, now: SystemTime) -> (ExitCode, String) {
     let within = config.timeout.unwrap_or_default();
     let apis = GoogleApis::new(config.google, MetadataServer::new(config.metadata_host));
-    end_after(move || thread::sleep(within + GRACE));
-    end_after(|| {
-        // Nothing is ever written there, so that this is the end of the agent.
-        let _ = io::stdin().read(&mut [0]);
+    let ends = end_after(move || thread::sleep(within + GRACE)).and_then(|()| {
+        end_after(|| {
+            // Nothing is ever written there, so that this is the end of the agent.
+            let _ = io::stdin().read(&mut [0]);
+        })
     });
+    if let Err(error) = ends {
+        let said = format!("the system gives no thread to ask Google for {AN_ID_TOKEN}: {error}");
+        return (ExitCode::from(TRY_AGAIN), format!("\n{said}"));
+    }
     let audience = config.expectation.audience;
     match apis.fetch(&audience, now, within) {
         Ok((server, token)) => (
@@ -179,11 +184,12 @@ pub fn answer(config: Config, now: SystemTime) -> (ExitCode, String) {
 }
 
 /// Whatever the child is doing then, nobody waits for it any longer.
-fn end_after(wait: impl FnOnce() + Send + 'static) {
-    thread::spawn(|| {
+fn end_after(wait: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let end = || {
         wait();
-        process::exit(i32::from(TRY_AGAIN));
-    });
+        google::exit(TRY_AGAIN)
+    };
+    thread::Builder::new().spawn(end).map(drop)
 }
 
 #[cfg(test)]

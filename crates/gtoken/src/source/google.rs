@@ -16,6 +16,7 @@ use gtoken_contract::{Audience, GoogleIdentity, Source as Asked};
 use self::attempt::Attempt;
 pub(super) use self::attempt::Given;
 pub use self::error::CredentialsError;
+pub(super) use self::executable::exit;
 pub use self::executable::{ExecutableError, printed_subject};
 pub use self::subject::written_subject;
 use super::{ANSWER_WITHIN, MetadataServer, SourceError};
@@ -23,6 +24,10 @@ use crate::config::GoogleSettings;
 use crate::credentials::{Credentials, Kind, MAX_BYTES, Named, read_file};
 use crate::excerpt::shown_path;
 use crate::https::{Deadline, Https};
+
+/// The most requests that an attempt makes one after another: for a subject token, for its exchange, for an access token of
+/// the account that the file names, and for the ID token of the account that the flag names.
+const LONGEST_CHAIN: u32 = 4;
 
 /// A client of Google's APIs.
 #[derive(Debug)]
@@ -67,12 +72,14 @@ impl GoogleApis {
         attempt.id_token(credentials.as_ref())
     }
 
-    /// The longest time for an attempt, which may begin with a program.
+    /// The longest time for an attempt, which may begin with a program. Each answer has its own limit, so what counts is
+    /// only that the chain has room for all of them: which one it is, a file that may be replaced decides.
     pub(super) fn patience(&self) -> Duration {
+        let answers = ANSWER_WITHIN * LONGEST_CHAIN;
         if self.settings.may_run_programs {
-            ANSWER_WITHIN + executable::LONGEST
+            answers + executable::LONGEST
         } else {
-            ANSWER_WITHIN
+            answers
         }
     }
 

@@ -41,7 +41,7 @@ impl MetadataServer {
             config,
             // Without TLS, whatever else the program is linked with (ARCHITECTURE, invariant 2).
             TcpConnector::default(),
-            NoThreadForAddresses::default(),
+            NoThreadForAddresses,
         );
         Self { host, http }
     }

@@ -19,8 +19,8 @@ pub(super) fn is_about_time(said: &str) -> bool {
 /// Whether a status passes by itself.
 pub(super) fn retry(status: u16) -> Retry {
     match status {
-        // A redirect and a success other than 200 come from something else than a metadata server.
-        0..=399 | 400 | 401 | 403 | 404 => Retry::NeedsPerson,
+        400 | 401 | 403 | 404 => Retry::NeedsPerson,
+        // A redirect and a success other than 200 come from something else than Google, which may go.
         _ => Retry::Transient,
     }
 }
@@ -79,10 +79,12 @@ mod tests {
 
     #[test]
     fn a_person_must_act_on_what_does_not_pass() {
-        for status in [200, 204, 301, 302, 307, 400, 401, 403, 404] {
+        for status in [400, 401, 403, 404] {
             assert_eq!(retry(status), Retry::NeedsPerson, "{status}");
         }
-        for status in [408, 418, 429, 499, 500, 502, 503, 504] {
+        for status in [
+            200, 204, 301, 302, 307, 408, 418, 429, 499, 500, 502, 503, 504,
+        ] {
             assert_eq!(retry(status), Retry::Transient, "{status}");
         }
     }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::agent::{Agent, Ended, file_flag, free_address, gtoken, sandbox_with_life, wait_until};
 use crate::cloud::Cloud;
-use crate::via::Via;
+use crate::via::{Via, check_attempts, excused_until};
 use crate::witness::{Published, Witness, shows_token};
 
 use Scenario::{Healthy, Redirect, Silent};
@@ -225,38 +225,6 @@ impl Bed {
         assert!(ended.log.lines().count() <= 9, "{}", ended.log);
         self.witness.has_seen_nothing_wrong();
         assert_eq!(fs::read_dir(&self.folder).unwrap().count(), 1);
-    }
-}
-
-/// Until when the server asked to be left alone, as far as it is listened to: up to half of what is left of the token held.
-fn excused_until(asked: &SeenRequest, held: &[Published]) -> SystemTime {
-    let Scenario::Status {
-        retry_after: Some(seconds),
-        ..
-    } = asked.scenario
-    else {
-        return asked.at;
-    };
-    let held = held.iter().rfind(|token| token.at <= asked.at);
-    let left = held.map(|held| held.expires_at.duration_since(asked.at).unwrap_or_default());
-    asked.at + Duration::from_secs(seconds).min(left.unwrap_or_default() / 2)
-}
-
-/// At most thirty a minute, and none while the server asked for none.
-fn check_attempts(attempts: &[SeenRequest], tokens: &[Published]) {
-    for (i, attempt) in attempts.iter().enumerate() {
-        let minute = attempt.at + Duration::from_mins(1);
-        let within = attempts[i..].iter().take_while(|other| other.at < minute);
-        assert!(within.count() <= 30, "more than 30 attempts a minute");
-    }
-    for pair in attempts.windows(2) {
-        let until = excused_until(&pair[0], tokens);
-        // The agent counts from the answer, which is later than the request.
-        let early = until.duration_since(pair[1].at).unwrap_or_default();
-        assert!(
-            early.is_zero(),
-            "asked {early:?} before Retry-After was over"
-        );
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use gtoken_sandbox::google::Scenario;
 use rustix::process::{Pid, Signal, kill_process};
-
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::agent::{
@@ -61,17 +61,17 @@ impl Bed {
         let ended = Agent::start(command).end();
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     }
+}
 
-    /// How many processes there are of this bed, by the environment that no others have.
-    fn processes(&self) -> usize {
-        let folder = self.cloud.path("");
-        let mark = folder.as_os_str().as_encoded_bytes();
-        let environments = fs::read_dir("/proc").unwrap().flatten();
-        let environments = environments.filter_map(|id| fs::read(id.path().join("environ")).ok());
-        environments
-            .filter(|environment| environment.windows(mark.len()).any(|part| part == mark))
-            .count()
-    }
+/// How many processes there are of this cloud's agents, by the environment that no others have.
+fn processes(cloud: &Cloud) -> usize {
+    let folder = cloud.path("");
+    let mark = folder.as_os_str().as_encoded_bytes();
+    let environments = fs::read_dir("/proc").unwrap().flatten();
+    let environments = environments.filter_map(|id| fs::read(id.path().join("environ")).ok());
+    environments
+        .filter(|environment| environment.windows(mark.len()).any(|part| part == mark))
+        .count()
 }
 
 fn spawn(mut command: Command) -> Child {
@@ -122,7 +122,28 @@ fn ends_at_once(bed: &Bed) {
         .collect();
     assert!(late.len() <= LATE / 2, "late, beside sleep: {late:?}");
     // Who asks Google for the agent ends with it.
-    wait_until("no process is left", || bed.processes() == 0);
+    wait_until("no process is left", || processes(&bed.cloud) == 0);
+}
+
+#[test]
+fn a_program_that_runs_for_a_subject_token_ends_with_the_agent() {
+    for signal in [Signal::TERM, Signal::KILL] {
+        let cloud = Cloud::start();
+        let program = json!({"executable": {"command": "/bin/sleep 600"}});
+        let file = cloud
+            .sandbox
+            .external_account(&program, Some(&cloud.reader));
+        let mut command = cloud.with(&file, &["--refresh"]);
+        command.env("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1");
+        let mut agent = spawn(command);
+        wait_until("the program runs", || {
+            // The agent, who asks for it, and the program.
+            processes(&cloud) == 3
+        });
+        kill(&agent, signal);
+        agent.wait().unwrap();
+        wait_until("no process is left", || processes(&cloud) == 0);
+    }
 }
 
 /// How long a new agent takes to end that is told so in its first moments, and a `sleep` that is told at the same time.

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -38,6 +39,8 @@ impl Guardian {
                       date -s @$((day + $(up) - begun)) > /dev/null";
         let mut child = Command::new("sh")
             .args(["-c", script])
+            // Ctrl-C must not end it with the test.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

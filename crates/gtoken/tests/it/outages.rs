@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::agent::{Agent, file_flag, has_namespaces, sandbox_with_life, send, started_by};
 use crate::cloud::Cloud;
 use crate::gate::Gate;
-use crate::via::Via;
+use crate::via::{Via, check_attempts};
 use crate::witness::{Published, Witness, shows_token};
 
 /// The longest time from the end of the trouble to the next token.
@@ -36,7 +36,7 @@ struct Bed {
     witness: Witness,
     agent: Agent,
     first: Published,
-    _cloud: Cloud,
+    cloud: Cloud,
 }
 
 impl Bed {
@@ -66,7 +66,7 @@ impl Bed {
             witness,
             agent,
             first,
-            _cloud: cloud,
+            cloud,
         }
     }
 
@@ -86,6 +86,7 @@ impl Bed {
 
     fn end_after_a_lapse(self) {
         self.witness.has_seen_nothing_wrong();
+        check_attempts_of(&self.cloud, &self.witness);
         let files = fs::read_dir(&self.folder).unwrap().count();
         drop(self.witness);
         let (ended, _) = self.agent.signal("TERM");
@@ -93,6 +94,12 @@ impl Bed {
         assert_eq!(files, 1, "{}", ended.log);
         assert!(!shows_token(&ended.log), "{}", ended.log);
     }
+}
+
+/// Either way an attempt begins at the metadata server, where IAM Credentials' access token comes from too.
+fn check_attempts_of(cloud: &Cloud, witness: &Witness) {
+    let attempts = cloud.sandbox.google().requests();
+    check_attempts(&attempts, &witness.tokens());
 }
 
 #[test]
@@ -126,6 +133,7 @@ fn server_up_late(via: Via) {
     assert!(ended.log.contains(REFUSED), "{}", ended.log);
     // At most one line a minute about what goes on, and one that it is over.
     assert!(ended.log.lines().count() <= 3, "{}", ended.log);
+    check_attempts_of(&cloud, &witness);
     witness.has_seen_nothing_wrong();
 }
 
@@ -197,6 +205,53 @@ fn full(via: Via) {
     bed.agent.wait_for_log("its volume is full");
     bed.heal(|_| fs::remove_file(&ballast).unwrap());
     bed.end();
+}
+
+/// An ordinary user for whom one thread is the limit, as a node's or a pod's can be, and names that take a second one to be
+/// looked up.
+#[test]
+fn no_more_threads_end_no_agent() {
+    if !has_namespaces(&["--user"]) {
+        return;
+    }
+    thread::scope(|scope| {
+        for via in [Via::Metadata, Via::Https] {
+            scope.spawn(move || survives_its_limit_of_threads(via));
+        }
+    });
+}
+
+fn survives_its_limit_of_threads(via: Via) {
+    let cloud = Cloud::of(Arc::new(sandbox_with_life(3600)));
+    via.prepare(&cloud);
+    let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    open(&cloud.path(""), 0o755);
+    let folder = readable_folder();
+    open(folder.path(), 0o777);
+    let path = folder.path().join("gtoken");
+    let mut command = via.by(&cloud, via.server(&cloud), &[&file_flag(&path)]);
+    let name = format!("localhost:{}", via.server(&cloud).port());
+    match via {
+        Via::Metadata => drop(command.env("GCE_METADATA_HOST", name)),
+        Via::Https => cloud.lead_by(&format!("https://{name}"), &mut command),
+    }
+    // Root has no such limit, and an ordinary user counts on its own only in a namespace.
+    let user: &[&str] = if rustix::process::getuid().is_root() {
+        &["setpriv", "--clear-groups"]
+    } else {
+        &["unshare", "--user"]
+    };
+    let id = match via {
+        Via::Metadata => "--reuid=61001",
+        Via::Https => "--reuid=61002",
+    };
+    let id = user.contains(&"setpriv").then_some(id);
+    let by: Vec<&str> = user.iter().copied().chain(id).collect();
+    let by = [&by[..], &["prlimit", "--nproc=1:"]].concat();
+    let mut agent = Agent::start(started_by(&by, &command));
+    agent.wait_for_log("no thread to look its name up");
+    let (ended, _) = agent.signal("TERM");
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
 }
 
 /// Takes all the room that is left.

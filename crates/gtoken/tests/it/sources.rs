@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gtoken::source::apart::CHILD;
 use gtoken_sandbox::google::{IamRole, Identity, Scenario, principal};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::agent::{Agent, file_flag, wait_until};
 use crate::cloud::{Cloud, PERSON};
+use crate::witness::Witness;
 
 const WORKLOAD: &str = "workload";
 
@@ -234,6 +235,39 @@ fn iam_credentials_with_each_kind_of_file() {
             cloud.is_accepted(&ended);
         }
     }
+}
+
+/// Each of two answers is within its own limit, and both together are not.
+#[test]
+fn a_chain_of_slow_answers_has_time_for_each() {
+    let slow = |file: fn(&Cloud) -> Value| {
+        let cloud = Cloud::start();
+        let file = file(&cloud);
+        let slow = Scenario::Slow(Duration::from_secs(12));
+        cloud.sandbox.google().play_apis(slow);
+        let path = cloud.path("token");
+        let witness = Witness::of(&path, &cloud.sandbox);
+        let started = SystemTime::now();
+        let _agent = Agent::start(cloud.with(&file, &["--refresh", &file_flag(&path)]));
+        witness.wait_for_token(started, started + Duration::from_mins(1));
+        witness.has_seen_nothing_wrong();
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            slow(|cloud| {
+                cloud.grant(PERSON, IamRole::OpenIdTokenCreator);
+                let person = cloud.sandbox.authorized_user(PERSON);
+                let sandbox = &cloud.sandbox;
+                sandbox.impersonated_service_account(&person, &[], &cloud.reader)
+            });
+        });
+        scope.spawn(|| {
+            slow(|cloud| {
+                let path = cloud.write("subject", &subject(cloud));
+                workload(cloud, &json!({"file": path}))
+            });
+        });
+    });
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use gtoken_sandbox::google::{IamRole, Scenario, SeenRequest};
 
 use crate::agent::gtoken;
 use crate::cloud::Cloud;
+use crate::witness::Published;
 
 /// The file of the key that the agent shows to Google's APIs.
 const KEY: &str = "key.json";
@@ -105,5 +107,38 @@ impl Via {
         };
         requests.retain(|request| !request.path.ends_with(of_one_shots));
         requests
+    }
+}
+
+/// Until when the server asked to be left alone, as far as it is listened to: up to half of what is left of the token held.
+pub(crate) fn excused_until(asked: &SeenRequest, held: &[Published]) -> SystemTime {
+    let Scenario::Status {
+        retry_after: Some(seconds),
+        ..
+    } = asked.scenario
+    else {
+        return asked.at;
+    };
+    let held = held.iter().rfind(|token| token.at <= asked.at);
+    let left = held.map(|held| held.expires_at.duration_since(asked.at).unwrap_or_default());
+    asked.at + Duration::from_secs(seconds).min(left.unwrap_or_default() / 2)
+}
+
+/// At most thirty a minute, and none while the server asked for none.
+#[track_caller]
+pub(crate) fn check_attempts(attempts: &[SeenRequest], tokens: &[Published]) {
+    for (i, attempt) in attempts.iter().enumerate() {
+        let minute = attempt.at + Duration::from_mins(1);
+        let within = attempts[i..].iter().take_while(|other| other.at < minute);
+        assert!(within.count() <= 30, "more than 30 attempts a minute");
+    }
+    for pair in attempts.windows(2) {
+        let until = excused_until(&pair[0], tokens);
+        // The agent counts from the answer, which is later than the request.
+        let early = until.duration_since(pair[1].at).unwrap_or_default();
+        assert!(
+            early.is_zero(),
+            "asked {early:?} before Retry-After was over"
+        );
     }
 }

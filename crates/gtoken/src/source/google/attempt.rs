@@ -15,7 +15,9 @@ use crate::credentials::{
 use crate::excerpt::excerpt;
 use crate::exchange::Answer;
 use crate::https::{Failure, Https};
-use crate::source::{AN_ACCESS_TOKEN, AN_ID_TOKEN, SourceError, access_token, refusal};
+use crate::source::{
+    AN_ACCESS_TOKEN, AN_ID_TOKEN, ANSWER_WITHIN, SourceError, access_token, refusal,
+};
 
 /// What lets its holder call the APIs, as far as the roles of the account go.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -44,7 +46,10 @@ impl Attempt<'_> {
             }
             (_, Some(credentials)) => self.own_id_token(credentials),
             (Some(account), None) => {
-                let access = self.apis.metadata.access_token(self.https.left())?;
+                let access = self
+                    .apis
+                    .metadata
+                    .access_token(self.https.left().min(ANSWER_WITHIN))?;
                 self.generate_id_token(&account, &[], &access, &Caller::Pod)
             }
             (None, None) => Err(CredentialsError::NoFile(settings.source).into()),

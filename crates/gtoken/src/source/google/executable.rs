@@ -3,8 +3,9 @@
 use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 use super::attempt::Attempt;
 use crate::credentials::{ExternalAccount, MAX_BYTES, Secret, Subject, read_file};
 use crate::excerpt::excerpt;
+use crate::https::Deadline;
 use crate::source::Retry;
 
 /// Allows programs to be run, as for Google's libraries.
@@ -119,21 +121,46 @@ fn kept(written: &[u8], now: SystemTime) -> Option<Secret> {
     printed_subject(written, now).ok()
 }
 
+/// The process group of the program that runs now.
+static RUNNING: Mutex<Option<Pid>> = Mutex::new(None);
+
+/// How often it is looked whether a program has ended that prints no more.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+fn running() -> MutexGuard<'static, Option<Pid>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the process, and with it the program that runs and what that started. No program is started meanwhile.
+pub(in crate::source) fn exit(code: u8) -> ! {
+    let running = running();
+    end(*running);
+    process::exit(i32::from(code))
+}
+
 /// What a program prints. Its standard error is ours, where a person finds it.
 fn run(mut command: Command, within: Duration) -> Result<Vec<u8>, ExecutableError> {
     let not_run = |error: io::Error| ExecutableError::NotRun(error.to_string());
-    let mut child = command
+    let deadline = Deadline::after(within);
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(not_run)?;
-    let printed = printed(&mut child, within);
+        .process_group(0);
+    let (mut child, group) = {
+        let mut running = running();
+        let child = command.spawn().map_err(not_run)?;
+        *running = child.id().try_into().ok().and_then(Pid::from_raw);
+        (child, *running)
+    };
+    let printed = printed(&mut child, within)
+        .and_then(|printed| Ok((printed, status(&mut child, &deadline)?)));
     if printed.is_err() {
-        end(&child);
+        end(group);
     }
-    let status = child.wait().map_err(not_run)?;
-    let printed = printed?;
+    let reaped = child.wait().map_err(not_run);
+    *running() = None;
+    let (printed, status) = printed?;
+    reaped?;
     // A refusal comes with a status of its own, and says more.
     if status.success() || is_answer(&printed) {
         Ok(printed)
@@ -142,9 +169,21 @@ fn run(mut command: Command, within: Duration) -> Result<Vec<u8>, ExecutableErro
     }
 }
 
+/// How the program ends, which may live on when it has closed what it prints to.
+fn status(program: &mut Child, deadline: &Deadline) -> Result<ExitStatus, ExecutableError> {
+    loop {
+        match program.try_wait() {
+            Ok(Some(status)) => return Ok(status),
+            Ok(None) if deadline.left().is_zero() => return Err(ExecutableError::TooSlow),
+            Ok(None) => thread::sleep(LOOK_EVERY),
+            Err(error) => return Err(ExecutableError::NotRun(error.to_string())),
+        }
+    }
+}
+
 /// Ends the program and what it started, which may have ended by itself.
-fn end(program: &Child) {
-    if let Some(group) = program.id().try_into().ok().and_then(Pid::from_raw) {
+fn end(group: Option<Pid>) {
+    if let Some(group) = group {
         let _ = kill_process_group(group, Signal::KILL);
     }
 }
@@ -153,12 +192,14 @@ fn end(program: &Child) {
 fn printed(child: &mut Child, within: Duration) -> Result<Vec<u8>, ExecutableError> {
     let (sender, receiver) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
-        thread::spawn(move || {
+        let read = move || {
             let mut printed = Vec::new();
             let read = stdout.take(MAX_BYTES).read_to_end(&mut printed);
             // Nobody listens any more once the time is over.
             let _ = sender.send(read.map(|_| printed));
-        });
+        };
+        let thread = thread::Builder::new().spawn(read);
+        thread.map_err(|error| ExecutableError::NotRun(error.to_string()))?;
     }
     match receiver.recv_timeout(within) {
         Ok(printed) => printed.map_err(|error| ExecutableError::NotRun(error.to_string())),
@@ -293,6 +334,16 @@ mod tests {
         assert_eq!(std::fs::read(pipe).unwrap(), b"");
         assert!(begun.elapsed() < Duration::from_mins(5));
         assert_eq!(program.join().unwrap(), Err(ExecutableError::TooSlow));
+    }
+
+    #[test]
+    fn a_program_that_prints_no_more_has_to_end_in_time_too() {
+        let mut slow = Command::new("sh");
+        slow.args(["-c", "exec >&-; exec sleep 600"]);
+        let begun = Instant::now();
+        let outcome = run(slow, Duration::from_secs(1));
+        assert_eq!(outcome, Err(ExecutableError::TooSlow));
+        assert!(begun.elapsed() < Duration::from_mins(5));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) enum Course {
 }
 
 /// No token in the JSON, which the answer may not even be.
-const NO_TOKEN: Course = Course::Fails("there is none in its answer", 78);
+const NO_TOKEN: Course = Course::Fails("there is none in its answer", 75);
 const INTERCEPTED: &str = "no metadata server answers so";
 const ENDED: &str = "it ended in the middle of an answer";
 
@@ -53,19 +53,19 @@ pub(super) const FAULTS: &[Fault] = &[
         // What is left of the signature is base64url.
         WrongLength { by: -2 },
         "its signature is not whole",
-        78,
+        75,
     )
     .over_https(NO_TOKEN),
     fault("chunked", Chunked, Course::Succeeds),
-    fails("16 MiB", Oversized, "it has 16 KiB or more", 78).over_https(NO_TOKEN),
+    fails("16 MiB", Oversized, "it has 16 KiB or more", 75).over_https(NO_TOKEN),
     fails(
         "endless header",
         EndlessHead,
         "what came is no HTTP answer",
         75,
     ),
-    fails("301 to elsewhere", status(301), "answered 301", 78),
-    fails("302 to elsewhere", Redirect, "answered 302", 78),
+    fails("301 to elsewhere", status(301), "answered 301", 75),
+    fails("302 to elsewhere", Redirect, "answered 302", 75),
     fails("400", status(400), "answered 400", 78),
     fails("401", status(401), "answered 401", 78),
     fails("403", status(403), "answered 403", 78),
@@ -82,19 +82,19 @@ pub(super) const FAULTS: &[Fault] = &[
     fails("502", status(502), "answered 502", 75),
     fails("503", status(503), "answered 503", 75),
     fails("503, Retry-After 2", later(503, 2), "answered 503", 75),
-    fails("HTML with 200", Html200, INTERCEPTED, 78).over_https(NO_TOKEN),
-    fails("JSON instead of a token", JsonInstead, INTERCEPTED, 78).over_https(NO_TOKEN),
-    fails("empty", Empty200, "it is empty", 78)
-        .over_https(Course::Fails("its answer is empty", 78)),
-    fails("truncated", Truncated, "it is no ID token", 78).over_https(NO_TOKEN),
+    fails("HTML with 200", Html200, INTERCEPTED, 75).over_https(NO_TOKEN),
+    fails("JSON instead of a token", JsonInstead, INTERCEPTED, 75).over_https(NO_TOKEN),
+    fails("empty", Empty200, "it is empty", 75)
+        .over_https(Course::Fails("its answer is empty", 75)),
+    fails("truncated", Truncated, "it is no ID token", 75).over_https(NO_TOKEN),
     fails(
         "wrong audience",
         WrongAudience,
         "the token is meant for `https://another-audience.example`",
         78,
     ),
-    fails("no exp", NoExpiry, "no `exp` claim", 78),
-    fails("exp as a string", ExpiryAsText, "no `exp` claim", 78),
+    fails("no exp", NoExpiry, "no `exp` claim", 75),
+    fails("exp as a string", ExpiryAsText, "no `exp` claim", 75),
     fails("expired", ExpiredToken, "this machine's clock reads", 75),
     fault(
         "born in a minute",
