@@ -2,14 +2,14 @@
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The characters of each twelve bits.
-static PAIRS: [[u8; 2]; 4096] = pairs();
+/// The characters of each twelve bits, the first one lowest.
+static PAIRS: [u16; 4096] = pairs();
 
-const fn pairs() -> [[u8; 2]; 4096] {
-    let mut pairs = [[0; 2]; 4096];
+const fn pairs() -> [u16; 4096] {
+    let mut pairs = [0; 4096];
     let mut bits = 0;
     while bits < pairs.len() {
-        pairs[bits] = [ALPHABET[bits >> 6], ALPHABET[bits & 63]];
+        pairs[bits] = u16::from_le_bytes([ALPHABET[bits >> 6], ALPHABET[bits & 63]]);
         bits += 1;
     }
     pairs
@@ -34,9 +34,9 @@ pub(crate) fn encode(bytes: &[u8], encoded: &mut Vec<u8>) {
 
 fn characters([a, b, c]: [u8; 3]) -> [u8; 4] {
     let bits = u32::from_be_bytes([0, a, b, c]);
-    let [first, second] = PAIRS[(bits >> 12) as usize];
-    let [third, fourth] = PAIRS[(bits & 0xfff) as usize];
-    [first, second, third, fourth]
+    let first = u32::from(PAIRS[(bits >> 12) as usize]);
+    let second = u32::from(PAIRS[(bits & 0xfff) as usize]);
+    (first | second << 16).to_le_bytes()
 }
 
 #[cfg(test)]

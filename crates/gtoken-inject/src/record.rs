@@ -3,27 +3,27 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::annotation::{GENERATE_CONTAINER, INJECTED, UPDATE_CONTAINER};
+use crate::json::quote;
 use crate::patch::Patch;
 use crate::pod::{Container, Pod};
 
+/// More bytes than a record has of a pod with an agent.
+const USUAL: usize = 2 << 10;
+
 /// What was added to a pod. Only what still equals it is ours; all else is the user's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Record<'a> {
     /// Our containers by name, each its image and then its arguments.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) agents: BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>,
     /// Variables by name, each its value or the field of the pod that it holds.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) env: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// Where the volume is mounted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mount: Option<Cow<'a, str>>,
     /// The volume's name, and what is in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) volume: Option<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
@@ -46,7 +46,25 @@ impl<'a> Record<'a> {
 
     /// The annotation's value.
     pub(crate) fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("texts always serialise")
+        let mut json = String::with_capacity(USUAL);
+        if !self.agents.is_empty() {
+            member("agents", &mut json);
+            map(&self.agents, &mut json, |texts, json| list(texts, json));
+        }
+        if !self.env.is_empty() {
+            member("env", &mut json);
+            map(&self.env, &mut json, |content, json| quote(content, json));
+        }
+        if let Some(path) = &self.mount {
+            member("mount", &mut json);
+            quote(path, &mut json);
+        }
+        if let Some((name, content)) = &self.volume {
+            member("volume", &mut json);
+            list([name, content], &mut json);
+        }
+        json.push_str(if json.is_empty() { "{}" } else { "}" });
+        json
     }
 
     /// Takes out of a pod what is ours still; the patch does the same to the pod that was sent.
@@ -105,12 +123,70 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Begins a member of the record, and the record with its first one.
+fn member(name: &str, json: &mut String) {
+    json.push(if json.is_empty() { '{' } else { ',' });
+    quote(name, json);
+    json.push(':');
+}
+
+fn map<T>(map: &BTreeMap<Cow<'_, str>, T>, json: &mut String, write: impl Fn(&T, &mut String)) {
+    json.push('{');
+    for (index, (name, value)) in map.iter().enumerate() {
+        json.push_str(if index > 0 { "," } else { "" });
+        quote(name, json);
+        json.push(':');
+        write(value, json);
+    }
+    json.push('}');
+}
+
+fn list<'a>(texts: impl IntoIterator<Item = &'a Cow<'a, str>>, json: &mut String) {
+    json.push('[');
+    for (index, text) in texts.into_iter().enumerate() {
+        json.push_str(if index > 0 { "," } else { "" });
+        quote(text, json);
+    }
+    json.push(']');
+}
+
 /// Takes elements away, the last one first so that the places of the others stay.
 fn take<T>(list: &mut Vec<T>, at: &str, patch: &mut Patch, is_ours: impl Fn(&T) -> bool) {
     for index in (0..list.len()).rev() {
         if is_ours(&list[index]) {
             list.remove(index);
             patch.remove(at, index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_reads_back() {
+        let text = |text: &'static str| Cow::Borrowed(text);
+        let whole = Record {
+            agents: BTreeMap::from([
+                (text("a"), vec![text("image"), text("--x=\"\\\n")]),
+                (text("b"), vec![]),
+            ]),
+            env: BTreeMap::from([(text("AWS_A"), text("$$ü")), (text("AWS_B"), text(""))]),
+            mount: Some(text("/var/run")),
+            volume: Some((text("name"), text("emptyDir"))),
+        };
+        let without_agents = Record {
+            agents: BTreeMap::new(),
+            ..whole.clone()
+        };
+        for record in [Record::default(), without_agents, whole] {
+            let json = record.to_json();
+            assert_eq!(
+                serde_json::from_str::<Record<'_>>(&json).unwrap(),
+                record,
+                "{json}"
+            );
         }
     }
 }

@@ -236,6 +236,10 @@ fn skip(text: &[u8], ends: &Ends, here: &mut Place) -> Result<(), Stop> {
                 }
             }
             _ if is_key => return Err(Stop::Unexpected),
+            // Every other value of managedFields is an empty object.
+            Some(b'{') if here.depth < MAX_DEPTH && text.get(here.at + 1) == Some(&b'}') => {
+                here.at += 2;
+            }
             Some(open @ (b'{' | b'[')) => {
                 here.enter(open == b'{')?;
                 if here.peek(text) != Some(here.end()) {
@@ -407,5 +411,8 @@ mod tests {
         assert_eq!(skip(&nested(MAX_DEPTH as usize)), Ok(()));
         assert_eq!(skip(&nested(MAX_DEPTH as usize + 1)), Err(Fault::Depth));
         assert_eq!(skip(&"{\"a\":".repeat(4 << 20)), Err(Fault::Depth));
+        let around_empty = |depth: usize| "[".repeat(depth) + "{}" + &"]".repeat(depth);
+        assert_eq!(skip(&around_empty(MAX_DEPTH as usize - 1)), Ok(()));
+        assert_eq!(skip(&around_empty(MAX_DEPTH as usize)), Err(Fault::Depth));
     }
 }
