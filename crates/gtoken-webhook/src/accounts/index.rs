@@ -3,12 +3,15 @@
 //! Bindings are kept of the few ServiceAccounts that ask for a role. Of the others only a keyed 64-bit hash
 //! is kept: "asks for nothing" must differ from "never seen", and a cluster has a hundred thousand of them.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod hashes;
+
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gtoken_inject::{Binding, Unbound};
+use hashes::Hashes;
 
 use super::Key;
 use crate::metrics::AccountsState;
@@ -71,8 +74,6 @@ pub struct Listing {
 type WithRole = Result<Arc<Binding>, Arc<Unbound>>;
 
 /// The hashes are keyed and uniform already.
-type Hashes = HashSet<u64, BuildHasherDefault<AsItIs>>;
-
 #[derive(Clone, Debug, Default)]
 struct AsItIs(u64);
 
@@ -126,8 +127,8 @@ impl AccountIndex {
         } else {
             listing
                 .without_role
-                .difference(&self.without_role)
-                .copied()
+                .iter()
+                .filter(|hash| !self.without_role.contains(*hash))
                 .collect()
         };
         for hash in unseen {
@@ -147,7 +148,7 @@ impl AccountIndex {
                 self.note_fresh(hash, now);
             }
         } else {
-            self.without_role.remove(&hash);
+            self.without_role.remove(hash);
             self.with_role.insert(key, shared(binding));
         }
     }
@@ -156,7 +157,7 @@ impl AccountIndex {
     pub fn delete(&mut self, key: &Key, now: Instant) {
         self.heard(now);
         self.with_role.remove(key);
-        self.without_role.remove(&self.hasher.hash_one(key));
+        self.without_role.remove(self.hasher.hash_one(key));
     }
 
     /// Notes that something came over the watch, if only a bookmark.
@@ -212,7 +213,7 @@ impl AccountIndex {
     fn lookup_without_role(&self, hash: u64, now: Instant) -> Lookup {
         let seen = self.fresh.get(&hash);
         let is_fresh = seen.is_some_and(|seen| now.duration_since(*seen) < self.doubt.fresh);
-        if !self.without_role.contains(&hash) || self.is_silent(now) || is_fresh {
+        if !self.without_role.contains(hash) || self.is_silent(now) || is_fresh {
             return Lookup::Unknown;
         }
         Lookup::Unbound(Arc::clone(&self.no_role))
@@ -235,7 +236,7 @@ impl Listing {
                 self.new.push(hash);
             }
         } else {
-            self.without_role.remove(&hash);
+            self.without_role.remove(hash);
             self.with_role.insert(key, shared(binding));
         }
     }
@@ -243,7 +244,7 @@ impl Listing {
     /// Takes out what was deleted before the list was complete.
     pub fn remove(&mut self, key: &Key) {
         self.with_role.remove(key);
-        self.without_role.remove(&self.hasher.hash_one(key));
+        self.without_role.remove(self.hasher.hash_one(key));
     }
 }
 
