@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -14,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use gtoken::agent::Agent;
 use gtoken::clock::{Clock, SystemClock, Woken};
-use gtoken::config::Config;
+use gtoken::config::{Config, GoogleSettings};
 use gtoken::log::Line;
 use gtoken::schedule::Jitter;
 use gtoken::source::{Apart, GoogleApis, MetadataServer, Source};
@@ -86,18 +87,19 @@ fn a_clock_that_is_set_an_hour_wrong_costs_no_token_by_any_source() {
     });
 }
 
-fn metadata(_: &Cloud, config: Config) -> MetadataServer {
-    MetadataServer::new(config.metadata_host)
+/// Makes a source of what the configuration says, and of the program that asks Google's APIs.
+type Choose<S> = fn(MetadataServer, GoogleSettings, PathBuf) -> S;
+
+fn metadata(server: MetadataServer, _: GoogleSettings, _: PathBuf) -> MetadataServer {
+    server
 }
 
 /// Google's APIs, by the key that the environment names.
-fn apart(cloud: &Cloud, config: Config) -> Apart {
-    let metadata = MetadataServer::new(config.metadata_host);
-    let apis = GoogleApis::new(config.google, metadata);
-    Apart::new(apis, program(cloud))
+fn apart(server: MetadataServer, google: GoogleSettings, program: PathBuf) -> Apart {
+    Apart::new(GoogleApis::new(google, server), program)
 }
 
-fn outlasts<S: Source + 'static>(set: Set, source: fn(&Cloud, Config) -> S) {
+fn outlasts<S: Source + 'static>(set: Set, choose: Choose<S>) {
     let cloud = Arc::new(Cloud::of(Arc::new(sandbox_with_life(LIFE))));
     let witness = Witness::of(&cloud.path("token"), &cloud.sandbox);
     let started = SystemTime::now();
@@ -109,7 +111,7 @@ fn outlasts<S: Source + 'static>(set: Set, source: fn(&Cloud, Config) -> S) {
         over: Arc::clone(&over),
     };
     let beside = Arc::clone(&cloud);
-    thread::spawn(move || keep_fresh(&beside, clock, source));
+    thread::spawn(move || keep_fresh(&beside, clock, choose));
     let first = witness.wait_for_token(started, started + Duration::from_secs(5));
     let mut last = first;
     for _ in 1..TOKENS {
@@ -123,7 +125,7 @@ fn outlasts<S: Source + 'static>(set: Set, source: fn(&Cloud, Config) -> S) {
     assert!(asked <= 3 * TOKENS, "{asked} requests for {TOKENS} tokens");
 }
 
-fn keep_fresh<S: Source>(cloud: &Cloud, clock: SetClock, source: fn(&Cloud, Config) -> S) {
+fn keep_fresh<S: Source>(cloud: &Cloud, clock: SetClock, choose: Choose<S>) {
     let key = cloud.sandbox.service_account_key(&cloud.reader);
     let command = cloud.with(&key, &[]);
     let variable = |name: &str| {
@@ -135,27 +137,22 @@ fn keep_fresh<S: Source>(cloud: &Cloud, clock: SetClock, source: fn(&Cloud, Conf
         source: Asked::Auto,
         ..AgentFlags::default()
     };
-    let config = || Config::new(flags.clone(), variable).unwrap();
     let Config {
-        sink, expectation, ..
-    } = config();
+        sink,
+        expectation,
+        metadata_host,
+        google,
+        ..
+    } = Config::new(flags, variable).unwrap();
+    let server = MetadataServer::new(metadata_host);
+    let source = choose(server, google, program(cloud, &command));
     let say = |line: &Line| eprintln!("{}", line.message);
     let jitter = Jitter::seeded(1);
-    Agent::new(
-        source(cloud, config()),
-        sink,
-        clock,
-        say,
-        expectation,
-        jitter,
-    )
-    .refresh();
+    Agent::new(source, sink, clock, say, expectation, jitter).refresh();
 }
 
 /// The binary with the environment of an agent, which a test cannot have itself.
-fn program(cloud: &Cloud) -> PathBuf {
-    let key = cloud.sandbox.service_account_key(&cloud.reader);
-    let command = cloud.with(&key, &[]);
+fn program(cloud: &Cloud, command: &Command) -> PathBuf {
     let variables: Vec<String> = command
         .get_envs()
         .map(|(name, value)| format!("{}='{}'", name.display(), value.unwrap().display()))
