@@ -3,25 +3,25 @@
 mod platform;
 mod views;
 
-use serde::Deserialize;
-
 use crate::annotation;
-use crate::json::{self, Malformed, Text, or_default};
+use crate::json::{self, Malformed, Text, read_members};
 use crate::reason::Reason;
 
 use views::Metadata;
 pub(crate) use views::{Container, Spec, Volume};
 
 /// A pod as far as a decision needs it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Pod<'a> {
-    #[serde(skip)]
     namespace: Text<'a>,
-    #[serde(borrow, default)]
     metadata: Option<Metadata<'a>>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(crate) spec: Spec<'a>,
 }
+
+read_members!(Pod<'a> {
+    "metadata" => metadata,
+    "spec" => spec,
+});
 
 /// What is known of a pod's name while it is admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,10 @@
 
 mod answer;
 
-use serde::Deserialize;
-
 use answer::{Answer, Version};
 
 use crate::decision::Decision;
-use crate::json::{self, Malformed, Raw, Text, or_default};
+use crate::json::{self, Malformed, Raw, Text, read_members};
 use crate::pod::Pod;
 use crate::reason::Reason;
 
@@ -168,50 +166,51 @@ fn envelope(body: &[u8]) -> Result<Envelope<'_, Raw<'_>>, InvalidReview> {
     json::read(body).map_err(InvalidReview::Json)
 }
 
-#[derive(Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a, O: Deserialize<'de>")
-)]
+#[derive(Default)]
 struct Envelope<'a, O> {
-    #[serde(borrow, default)]
     kind: Text<'a>,
-    #[serde(borrow, default)]
     api_version: Text<'a>,
-    #[serde(borrow, default)]
     request: Option<Request<'a, O>>,
 }
 
+read_members!(Envelope<'a, O> {
+    "kind" => kind,
+    "apiVersion" => api_version,
+    "request" => request,
+});
+
 /// A request with its object, read as whatever is wanted of it.
-#[derive(Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    bound(deserialize = "'de: 'a, O: Deserialize<'de>")
-)]
+#[derive(Default)]
 struct Request<'a, O> {
-    #[serde(borrow, default)]
     uid: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
     kind: Kind<'a>,
-    #[serde(borrow, default)]
     sub_resource: Text<'a>,
-    #[serde(borrow, default)]
     namespace: Text<'a>,
-    #[serde(borrow, default)]
     operation: Text<'a>,
-    #[serde(default, deserialize_with = "or_default")]
     dry_run: bool,
-    #[serde(default)]
     object: Option<O>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+read_members!(Request<'a, O> {
+    "uid" => uid,
+    "kind" => kind,
+    "subResource" => sub_resource,
+    "namespace" => namespace,
+    "operation" => operation,
+    "dryRun" => dry_run,
+    "object" => object,
+});
+
+#[derive(Clone, Debug, Default)]
 struct Kind<'a> {
-    #[serde(borrow, default)]
     group: Text<'a>,
-    #[serde(borrow, default)]
     kind: Text<'a>,
 }
+
+read_members!(Kind<'a> {
+    "group" => group,
+    "kind" => kind,
+});
 
 impl<O> Request<'_, O> {
     fn creates_pod(&self) -> bool {

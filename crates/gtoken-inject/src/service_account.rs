@@ -1,12 +1,8 @@
 //! What whoever annotates a ServiceAccount is told at once: pods' warnings reach a controller more often than a person.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
 use crate::annotation::Name;
 use crate::binding::{Binding, Unbound};
-use crate::json::{self, Text, or_default};
+use crate::json::{self, Map, Text, read_members};
 use crate::options::{Layers, Options, TokenSource};
 use crate::reason::{Reason, Warning};
 use crate::review::{InvalidReview, Review};
@@ -67,17 +63,23 @@ fn advice<'a>(
     advice
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct Object<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
     metadata: Metadata<'a>,
 }
 
-#[derive(Default, Deserialize)]
+read_members!(Object<'a> {
+    "metadata" => metadata,
+});
+
+#[derive(Default)]
 struct Metadata<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    annotations: BTreeMap<Text<'a>, Text<'a>>,
+    annotations: Map<'a, Text<'a>>,
 }
+
+read_members!(Metadata<'a> {
+    "annotations" => annotations,
+});
 
 #[cfg(test)]
 mod tests {
@@ -95,7 +97,9 @@ mod tests {
             "operation": "UPDATE",
             "object": {"metadata": {"name": "reader", "annotations": annotations}},
         });
+
         let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
+
         let (answer, outcome) = advise(body.to_string().as_bytes(), settings).unwrap();
         let mut answer: Value = serde_json::from_slice(&answer).unwrap();
         assert_eq!(answer["response"]["allowed"], json!(true));
@@ -109,7 +113,9 @@ mod tests {
     fn whoever_annotates_is_told_what_is_wrong() {
         let settings = Settings::default();
         let linked = |name: &str, value: &str| json!({"iam.gke.io/gcp-service-account": EMAIL, "amazonaws.com/role-arn": ROLE, name: value});
+
         let bare = |name: &str, value: &str| json!({ name: value });
+
         for (annotations, part) in [
             (
                 linked("amazonaws.com/role-arn", "arn:aws:iam::1:role/reader"),
@@ -149,6 +155,7 @@ mod tests {
         let none: [String; 0] = [];
         let right =
             json!({"iam.gke.io/gcp-service-account": EMAIL, "amazonaws.com/role-arn": ROLE});
+
         for annotations in [
             right,
             json!(null),
@@ -159,6 +166,7 @@ mod tests {
             assert_eq!(told, none, "{annotations}");
         }
         let misspelt = json!({"amazonaws.com/rolearn": ROLE});
+
         assert_eq!(warnings("ConfigMap", &misspelt, &Settings::default()), none);
     }
 
@@ -167,6 +175,7 @@ mod tests {
         let mut settings = Settings::default();
         settings.options.token_source = Some(TokenSource::Cluster);
         let annotations = json!({"eks.amazonaws.com/role-arn": ROLE});
+
         let none: [String; 0] = [];
         assert_eq!(warnings("ServiceAccount", &annotations, &settings), none);
     }

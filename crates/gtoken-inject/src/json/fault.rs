@@ -1,9 +1,5 @@
 //! What can be wrong with a JSON text.
 
-use std::fmt;
-
-use serde::de::Error;
-
 /// A text that is no JSON, or not the JSON that is expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{fault}, at byte {at}")]
@@ -17,30 +13,22 @@ pub struct Malformed {
 /// What is wrong with a JSON text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Lists and objects stand deeper in each other than is read.
-    #[error("it is nested too deep")]
-    Depth,
     /// The text is no UTF-8.
     #[error("it is not UTF-8")]
     Encoding,
     /// The text ends within a value.
     #[error("it ends too early")]
     End,
-    /// A list stands where an object should.
-    #[error("a list stands where an object should")]
-    List,
-    /// It is JSON of another type than is expected, or holds a member twice.
-    #[error("{0}")]
-    Type(String),
+    /// It is JSON of another type than this.
+    #[error("something else stands where {0} should")]
+    Other(&'static str),
+    /// A string holds half of a pair of surrogates.
+    #[error("a string holds half of a pair of surrogates")]
+    Surrogate,
+    /// An object holds this member twice.
+    #[error("{0} stands there twice")]
+    Twice(&'static str),
     /// This byte cannot stand there.
     #[error("unexpected {:?}", char::from(*.0))]
     Unexpected(u8),
-}
-
-impl Error for Fault {
-    /// Messages of serde's may hold a value, of any length; whoever sent it knows the rest.
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        const MAX: usize = 160;
-        Self::Type(message.to_string().chars().take(MAX).collect())
-    }
 }

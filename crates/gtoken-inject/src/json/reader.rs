@@ -1,227 +1,255 @@
-//! JSON as a format of serde's: its derived code says what is read, the [`Scanner`] passes over the rest.
+//! What is read of a JSON text: types say what they want of it, the [`Scanner`] passes over the rest.
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
-};
-use serde::forward_to_deserialize_any;
-
-use super::raw::RAW;
 use super::scanner::{Scanner, Written};
-use super::{Fault, Malformed};
+use super::{Fault, Malformed, Text};
+
+/// A type that can be read from JSON. Values are filled where they lie: handed on from function to function, copying them
+/// would take longer than reading.
+pub trait Read<'a>: Default {
+    /// Reads the value that the reader stands before into this one, which is the default still.
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Stop>;
+}
+
+/// The text cannot be read on; the reader knows why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop(());
+
+/// A JSON text, read up to some place.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    scanner: Scanner<'a>,
+    fault: Option<Fault>,
+}
 
 /// Reads a whole JSON text.
 ///
-/// Strings without escapes are borrowed; a member that is read and stands there twice is refused, as serde's derived
-/// code has it, so that nobody has to know which of them others would take.
-pub fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Malformed> {
+/// Strings without escapes are borrowed; a member that is read and stands there twice is refused, so that nobody has to know
+/// which of them others would take.
+pub fn read<'a, T: Read<'a>>(json: &'a [u8]) -> Result<T, Malformed> {
     let text = std::str::from_utf8(json).map_err(|error| Malformed {
         fault: Fault::Encoding,
         at: error.valid_up_to(),
     })?;
-    let mut reader = Reader(Scanner::new(text));
-    let value = T::deserialize(&mut reader);
-    let value = value.and_then(|value| match reader.0.peek() {
-        None => Ok(value),
-        Some(byte) => Err(Fault::Unexpected(byte)),
-    });
-    value.map_err(|fault| Malformed {
-        fault,
-        at: reader.0.at(),
+    let mut reader = Reader {
+        scanner: Scanner::new(text),
+        fault: None,
+    };
+    let mut value = T::default();
+    if value.read(&mut reader).is_ok() && reader.peek().is_none() {
+        return Ok(value);
+    }
+    let scanner = &reader.scanner;
+    Err(Malformed {
+        fault: reader.fault.unwrap_or_else(|| scanner.unexpected()),
+        at: scanner.at(),
     })
 }
 
-struct Reader<'a>(Scanner<'a>);
-
 impl<'a> Reader<'a> {
-    fn list<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
-        self.0.enter(false)?;
-        let mut elements = Elements(Items::of(self));
-        let value = visitor.visit_seq(&mut elements)?;
-        elements.0.ended(value)
+    /// The byte that the next value begins with.
+    #[inline]
+    pub fn peek(&mut self) -> Option<u8> {
+        self.scanner.peek()
     }
 
-    fn object<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Fault> {
-        self.0.enter(true)?;
-        let mut members = Members(Items::of(self));
-        let value = visitor.visit_map(&mut members)?;
-        members.0.ended(value)
-    }
-}
-
-impl<'de> Deserializer<'de> for &mut Reader<'de> {
-    type Error = Fault;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.0.peek() {
-            Some(b'"') => visit(self.0.string()?, visitor),
-            Some(b'{') => self.object(visitor),
-            Some(b'[') => self.list(visitor),
-            Some(b't') => self.0.word("true").and_then(|()| visitor.visit_bool(true)),
-            Some(b'f') => self
-                .0
-                .word("false")
-                .and_then(|()| visitor.visit_bool(false)),
-            Some(b'n') => self.0.word("null").and_then(|()| visitor.visit_unit()),
-            _ => {
-                let number: serde_json::Number = by_serde(self.0.number()?)?;
-                number.deserialize_any(visitor).map_err(Fault::custom)
-            }
-        }
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.0.peek() == Some(b'n') {
-            self.0.word("null")?;
-            visitor.visit_none()
-        } else {
-            visitor.visit_some(self)
-        }
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        self.0.skip()?;
-        visitor.visit_unit()
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        if name != RAW {
-            return visitor.visit_newtype_struct(self);
-        }
-        // White space before a value is none of it.
-        self.0.peek();
-        let start = self.0.at();
-        self.0.skip()?;
-        visitor.visit_borrowed_str(self.0.since(start))
-    }
-
-    /// Derived code would take a list for an object, its elements for the members in their order; nobody else does.
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        _members: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        match self.0.peek() {
-            Some(b'{') => self.object(visitor),
-            Some(b'[') => Err(Fault::List),
-            _ => self.deserialize_any(visitor),
-        }
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct seq tuple tuple_struct map enum identifier
-    }
-}
-
-fn visit<'a, V: Visitor<'a>>(written: Written<'a>, visitor: V) -> Result<V::Value, Fault> {
-    if written.has_escapes {
-        visitor.visit_string(by_serde(&format!("\"{}\"", written.text))?)
-    } else {
-        visitor.visit_borrowed_str(written.text)
-    }
-}
-
-/// What serde makes of the few texts that are not borrowed.
-fn by_serde<T: for<'a> Deserialize<'a>>(json: &str) -> Result<T, Fault> {
-    serde_json::from_str(json).map_err(Fault::custom)
-}
-
-/// What stands between two brackets and is separated by commas.
-struct Items<'r, 'a> {
-    reader: &'r mut Reader<'a>,
-    is_first: bool,
-    has_ended: bool,
-}
-
-impl<'r, 'a> Items<'r, 'a> {
-    fn of(reader: &'r mut Reader<'a>) -> Self {
-        Self {
-            reader,
-            is_first: true,
-            has_ended: false,
-        }
-    }
-
-    /// Goes to the next item, if there is one.
-    fn next(&mut self) -> Result<bool, Fault> {
-        let scanner = &mut self.reader.0;
-        self.has_ended = scanner.leave();
-        if self.has_ended {
+    /// Passes `null`, which leaves the default, as Go has it for every type.
+    #[inline]
+    pub fn null(&mut self) -> Result<bool, Stop> {
+        if self.peek() != Some(b'n') {
             return Ok(false);
         }
-        let is_separated = std::mem::take(&mut self.is_first) || scanner.take(b',');
-        if is_separated {
-            Ok(true)
-        } else {
-            Err(scanner.unexpected())
-        }
+        self.word("null")?;
+        Ok(true)
     }
 
-    /// Gives the value, if whoever made it read to the end.
-    fn ended<T>(&mut self, value: T) -> Result<T, Fault> {
-        if self.has_ended || !self.next()? {
-            Ok(value)
-        } else {
-            Err(self.reader.0.unexpected())
-        }
-    }
-}
-
-struct Elements<'r, 'a>(Items<'r, 'a>);
-
-impl<'a> SeqAccess<'a> for &mut Elements<'_, 'a> {
-    type Error = Fault;
-
-    fn next_element_seed<S: DeserializeSeed<'a>>(
+    /// Reads an object: `member` reads the value of each key.
+    #[inline]
+    pub fn object(
         &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Fault> {
-        if !self.0.next()? {
-            return Ok(None);
-        }
-        seed.deserialize(&mut *self.0.reader).map(Some)
+        mut member: impl FnMut(&mut Self, Key<'a>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        self.items([b'{', b'}'], "an object", |reader| {
+            let key = reader.scanner.string();
+            let key = reader.passed(key)?;
+            let colon = reader.scanner.take(b':');
+            reader.passed(colon.then_some(()))?;
+            member(reader, Key(key))
+        })
     }
-}
 
-struct Members<'r, 'a>(Items<'r, 'a>);
+    /// Reads a list: `element` reads each of its values.
+    #[inline]
+    pub fn list(&mut self, element: impl FnMut(&mut Self) -> Result<(), Stop>) -> Result<(), Stop> {
+        self.items([b'[', b']'], "a list", element)
+    }
 
-impl<'a> MapAccess<'a> for &mut Members<'_, 'a> {
-    type Error = Fault;
+    /// Reads a string.
+    #[inline]
+    pub fn text(&mut self) -> Result<Text<'a>, Stop> {
+        self.expect(b'"', "a string")?;
+        let written = self.scanner.string();
+        let written = self.passed(written)?;
+        self.unescaped(written)
+    }
 
-    fn next_key_seed<S: DeserializeSeed<'a>>(
+    /// Reads `true` or `false`.
+    pub fn boolean(&mut self) -> Result<bool, Stop> {
+        match self.peek() {
+            Some(b't') => self.word("true").map(|()| true),
+            Some(b'f') => self.word("false").map(|()| false),
+            _ => Err(self.other("true or false")),
+        }
+    }
+
+    /// Passes over a value and gives it as it is written.
+    #[inline]
+    pub fn skip(&mut self) -> Result<&'a str, Stop> {
+        // White space before a value is none of it.
+        self.peek();
+        let start = self.scanner.at();
+        let skipped = self.scanner.skip();
+        self.passed(skipped)?;
+        Ok(self.scanner.since(start))
+    }
+
+    /// Reads the value of the member of that name and number, unless one was seen already.
+    #[inline]
+    pub(crate) fn member<T: Read<'a>>(
         &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Fault> {
-        if !self.0.next()? {
-            return Ok(None);
+        (name, number): (&'static str, u32),
+        seen: &mut u32,
+        value: &mut T,
+    ) -> Result<(), Stop> {
+        let member = 1 << number;
+        if *seen & member != 0 {
+            return Err(self.stop(Fault::Twice(name)));
         }
-        let key = self.0.reader.0.key()?;
-        seed.deserialize(Key(key)).map(Some)
+        *seen |= member;
+        if self.null()? {
+            return Ok(());
+        }
+        value.read(self)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        seed.deserialize(&mut *self.0.reader)
+    #[cold]
+    fn stop(&mut self, fault: Fault) -> Stop {
+        self.fault = Some(fault);
+        Stop(())
+    }
+
+    /// Reads what stands between two brackets and is separated by commas.
+    #[inline]
+    fn items(
+        &mut self,
+        [begin, end]: [u8; 2],
+        what: &'static str,
+        mut item: impl FnMut(&mut Self) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        self.expect(begin, what)?;
+        self.scanner.take(begin);
+        if self.scanner.take(end) {
+            return Ok(());
+        }
+        loop {
+            item(self)?;
+            if !self.scanner.take(b',') {
+                break;
+            }
+        }
+        let ended = self.scanner.take(end);
+        self.passed(ended.then_some(()))
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), Stop> {
+        let passed = self.scanner.word(word);
+        self.passed(passed)
+    }
+
+    #[inline]
+    fn unescaped(&mut self, written: Written<'a>) -> Result<Text<'a>, Stop> {
+        match written.text() {
+            Some(text) => Ok(text),
+            None => Err(self.stop(Fault::Surrogate)),
+        }
+    }
+
+    #[inline]
+    fn passed<T>(&mut self, passed: Option<T>) -> Result<T, Stop> {
+        match passed {
+            Some(passed) => Ok(passed),
+            None => Err(self.unexpected()),
+        }
+    }
+
+    #[cold]
+    fn unexpected(&mut self) -> Stop {
+        let fault = self.scanner.unexpected();
+        self.stop(fault)
+    }
+
+    #[inline]
+    fn expect(&mut self, begin: u8, what: &'static str) -> Result<(), Stop> {
+        if self.peek() == Some(begin) {
+            Ok(())
+        } else {
+            Err(self.other(what))
+        }
+    }
+
+    /// What is wrong where something else than `wanted` stands.
+    #[cold]
+    fn other(&mut self, wanted: &'static str) -> Stop {
+        match self.peek() {
+            Some(b'"' | b'{' | b'[' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9') => {
+                self.stop(Fault::Other(wanted))
+            }
+            _ => self.unexpected(),
+        }
     }
 }
 
-/// A member's key, which is text whatever is asked for.
-struct Key<'a>(Written<'a>);
+/// A member's key, as it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a>(Written<'a>);
 
-impl<'de> Deserializer<'de> for Key<'de> {
-    type Error = Fault;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visit(self.0, visitor)
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
-        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
-        ignored_any
+impl<'a> Key<'a> {
+    /// The key's text.
+    #[inline]
+    pub fn text(self, reader: &mut Reader<'a>) -> Result<Text<'a>, Stop> {
+        reader.unescaped(self.0)
     }
 }
+
+/// Reads the members of an object that are named, each once, and passes over the others.
+macro_rules! read_members {
+    (
+        $type:ident $(<$lifetime:lifetime $(, $object:ident)?>)? {
+            $($name:literal => $field:ident),+ $(,)?
+        }
+    ) => {
+        impl<'a $($(, $object: $crate::json::Read<'a>)?)?> $crate::json::Read<'a>
+            for $type $(<$lifetime $(, $object)?>)?
+        {
+            fn read(
+                &mut self,
+                reader: &mut $crate::json::Reader<'a>,
+            ) -> Result<(), $crate::json::Stop> {
+                #[expect(non_camel_case_types, reason = "they are named as the fields are")]
+                enum Member { $($field),+ }
+                let mut seen = 0_u32;
+                reader.object(|reader, key| {
+                    let key = key.text(reader)?;
+                    match &*key {
+                        $($name => {
+                            let member = ($name, Member::$field as u32);
+                            reader.member(member, &mut seen, &mut self.$field)
+                        })+
+                        _ => reader.skip().map(|_| ()),
+                    }
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use read_members;

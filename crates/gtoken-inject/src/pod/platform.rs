@@ -1,12 +1,7 @@
 //! Whether a pod is one for Windows, which a pod can say in many places.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
 use super::views::Spec;
-use crate::json::{Text, or_default};
+use crate::json::{Map, Present, Text, read_members};
 
 /// The labels that nodes carry their operating system under.
 const OS_LABELS: [&str; 2] = ["kubernetes.io/os", "beta.kubernetes.io/os"];
@@ -22,67 +17,83 @@ pub(super) fn is_windows(spec: &Spec<'_>) -> bool {
             .any(|container| container.security_context.windows_options.is_some())
 }
 
-fn selects_windows(selector: &BTreeMap<Text<'_>, Text<'_>>) -> bool {
+fn selects_windows(selector: &Map<'_, Text<'_>>) -> bool {
     OS_LABELS
         .iter()
-        .any(|label| selector.get(*label).is_some_and(|os| &**os == "windows"))
+        .any(|label| selector.get(label).is_some_and(|os| &**os == "windows"))
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Os<'a> {
-    #[serde(borrow, default)]
     name: Text<'a>,
 }
 
+read_members!(Os<'a> {
+    "name" => name,
+});
+
 /// A pod's `securityContext`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub(super) struct PodSecurityContext {
-    #[serde(default)]
-    windows_options: Option<IgnoredAny>,
+    windows_options: Option<Present>,
 }
+
+read_members!(PodSecurityContext {
+    "windowsOptions" => windows_options,
+});
 
 /// A container's `securityContext`.
 pub(super) type SecurityContext = PodSecurityContext;
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Affinity<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
     node_affinity: NodeAffinity<'a>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+read_members!(Affinity<'a> {
+    "nodeAffinity" => node_affinity,
+});
+
+#[derive(Clone, Debug, Default)]
 struct NodeAffinity<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
     required_during_scheduling_ignored_during_execution: NodeSelector<'a>,
 }
 
+read_members!(NodeAffinity<'a> {
+    "requiredDuringSchedulingIgnoredDuringExecution" => required_during_scheduling_ignored_during_execution,
+});
+
 /// A choice of nodes: one of its terms has to fit, and all expressions of that.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 struct NodeSelector<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
     node_selector_terms: Vec<Term<'a>>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+read_members!(NodeSelector<'a> {
+    "nodeSelectorTerms" => node_selector_terms,
+});
+
+#[derive(Clone, Debug, Default)]
 struct Term<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
     match_expressions: Vec<Expression<'a>>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+read_members!(Term<'a> {
+    "matchExpressions" => match_expressions,
+});
+
+#[derive(Clone, Debug, Default)]
 struct Expression<'a> {
-    #[serde(borrow, default)]
     key: Text<'a>,
-    #[serde(borrow, default)]
     operator: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
     values: Vec<Text<'a>>,
 }
+
+read_members!(Expression<'a> {
+    "key" => key,
+    "operator" => operator,
+    "values" => values,
+});
 
 impl Affinity<'_> {
     fn requires_windows(&self) -> bool {

@@ -1,90 +1,97 @@
 //! The shape of a pod as far as it is read; what is not named here is passed over and stays as it is.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
 use super::platform::{Affinity, Os, PodSecurityContext, SecurityContext};
-use crate::json::{Raw, Text, or_default};
+use crate::json::{Map, Present, Raw, Text, read_members};
 
 /// A pod's `metadata`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Metadata<'a> {
-    #[serde(borrow, default)]
     pub(super) name: Text<'a>,
-    #[serde(borrow, default)]
     pub(super) generate_name: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) labels: BTreeMap<Text<'a>, Text<'a>>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) annotations: BTreeMap<Text<'a>, Text<'a>>,
+    pub(super) labels: Map<'a, Text<'a>>,
+    pub(super) annotations: Map<'a, Text<'a>>,
 }
 
+read_members!(Metadata<'a> {
+    "name" => name,
+    "generateName" => generate_name,
+    "labels" => labels,
+    "annotations" => annotations,
+});
+
 /// A pod's `spec`; a list that is `None` is missing or `null`, which a patch must replace as a whole.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Spec<'a> {
-    #[serde(borrow, default)]
     pub(super) service_account_name: Text<'a>,
-    #[serde(borrow, default)]
     pub(super) restart_policy: Text<'a>,
-    #[serde(default, deserialize_with = "or_default")]
     pub(crate) host_network: bool,
-    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) resources: Resources<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
     pub(super) os: Os<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) node_selector: BTreeMap<Text<'a>, Text<'a>>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub(super) node_selector: Map<'a, Text<'a>>,
     pub(super) affinity: Affinity<'a>,
-    #[serde(default, deserialize_with = "or_default")]
     pub(super) security_context: PodSecurityContext,
-    #[serde(borrow, default)]
     pub(crate) image_pull_secrets: Option<Vec<SecretName<'a>>>,
-    #[serde(borrow, default)]
     pub(crate) volumes: Option<Vec<Volume<'a>>>,
-    #[serde(borrow, default)]
     pub(crate) init_containers: Option<Vec<Container<'a>>>,
-    #[serde(borrow, default)]
     pub(crate) containers: Option<Vec<Container<'a>>>,
 }
 
+read_members!(Spec<'a> {
+    "serviceAccountName" => service_account_name,
+    "restartPolicy" => restart_policy,
+    "hostNetwork" => host_network,
+    "resources" => resources,
+    "os" => os,
+    "nodeSelector" => node_selector,
+    "affinity" => affinity,
+    "securityContext" => security_context,
+    "imagePullSecrets" => image_pull_secrets,
+    "volumes" => volumes,
+    "initContainers" => init_containers,
+    "containers" => containers,
+});
+
 /// A Secret of the pod's namespace.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SecretName<'a> {
-    #[serde(borrow, default)]
     pub(crate) name: Text<'a>,
 }
+
+read_members!(SecretName<'a> {
+    "name" => name,
+});
 
 /// Requests and limits, of which only matters whether there are any.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Resources<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) requests: BTreeMap<Text<'a>, Raw<'a>>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) limits: BTreeMap<Text<'a>, Raw<'a>>,
+    pub(super) requests: Map<'a, Raw<'a>>,
+    pub(super) limits: Map<'a, Raw<'a>>,
 }
 
+read_members!(Resources<'a> {
+    "requests" => requests,
+    "limits" => limits,
+});
+
 /// A volume by its name and, where it matters, its kind.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Volume<'a> {
-    #[serde(borrow, default)]
     pub(crate) name: Text<'a>,
-    #[serde(default)]
-    pub(crate) empty_dir: Option<IgnoredAny>,
-    #[serde(default)]
-    secret: Option<IgnoredAny>,
-    #[serde(default)]
-    config_map: Option<IgnoredAny>,
-    #[serde(default)]
-    pub(crate) projected: Option<IgnoredAny>,
-    #[serde(default, rename = "downwardAPI")]
-    downward_api: Option<IgnoredAny>,
+    pub(crate) empty_dir: Option<Present>,
+    secret: Option<Present>,
+    config_map: Option<Present>,
+    pub(crate) projected: Option<Present>,
+    downward_api: Option<Present>,
 }
+
+read_members!(Volume<'a> {
+    "name" => name,
+    "emptyDir" => empty_dir,
+    "secret" => secret,
+    "configMap" => config_map,
+    "projected" => projected,
+    "downwardAPI" => downward_api,
+});
 
 impl Volume<'_> {
     /// Whether kubelet mounts it read-only whatever the mount says.
@@ -101,22 +108,24 @@ impl Volume<'_> {
 }
 
 /// A container of either list.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Container<'a> {
-    #[serde(borrow, default)]
     pub(crate) name: Text<'a>,
-    #[serde(borrow, default)]
     image: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
     args: Vec<Text<'a>>,
-    #[serde(borrow, default)]
     pub(crate) env: Option<Vec<Variable<'a>>>,
-    #[serde(borrow, default)]
     pub(crate) volume_mounts: Option<Vec<VolumeMount<'a>>>,
-    #[serde(default, deserialize_with = "or_default")]
     pub(super) security_context: SecurityContext,
 }
+
+read_members!(Container<'a> {
+    "name" => name,
+    "image" => image,
+    "args" => args,
+    "env" => env,
+    "volumeMounts" => volume_mounts,
+    "securityContext" => security_context,
+});
 
 impl Container<'_> {
     /// Whether it sets this environment variable, whatever to.
@@ -139,16 +148,18 @@ impl Container<'_> {
 }
 
 /// An environment variable.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Variable<'a> {
-    #[serde(borrow, default)]
     pub(crate) name: Text<'a>,
-    #[serde(borrow, default)]
     value: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
     value_from: ValueFrom<'a>,
 }
+
+read_members!(Variable<'a> {
+    "name" => name,
+    "value" => value,
+    "valueFrom" => value_from,
+});
 
 impl Variable<'_> {
     /// Whether it holds a field of the pod by the downward API.
@@ -166,35 +177,41 @@ impl Variable<'_> {
     }
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 struct ValueFrom<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
     field_ref: FieldRef<'a>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+read_members!(ValueFrom<'a> {
+    "fieldRef" => field_ref,
+});
+
+#[derive(Clone, Debug, Default)]
 struct FieldRef<'a> {
-    #[serde(borrow, default)]
     field_path: Text<'a>,
 }
 
+read_members!(FieldRef<'a> {
+    "fieldPath" => field_path,
+});
+
 /// Where a container sees a volume.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct VolumeMount<'a> {
-    #[serde(borrow, default)]
     pub(crate) name: Text<'a>,
-    #[serde(borrow, default)]
     pub(crate) mount_path: Text<'a>,
-    #[serde(default, deserialize_with = "or_default")]
     pub(crate) read_only: bool,
-    #[serde(borrow, default)]
     sub_path: Text<'a>,
-    #[serde(borrow, default)]
     sub_path_expr: Text<'a>,
 }
+
+read_members!(VolumeMount<'a> {
+    "name" => name,
+    "mountPath" => mount_path,
+    "readOnly" => read_only,
+    "subPath" => sub_path,
+    "subPathExpr" => sub_path_expr,
+});
 
 impl VolumeMount<'_> {
     /// Whether it shows the whole volume; a part of it would never see a file that is renamed into place.
