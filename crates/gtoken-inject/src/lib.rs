@@ -6,7 +6,6 @@
 
 mod agent;
 pub mod annotation;
-mod base64;
 mod binding;
 mod clash;
 mod decision;

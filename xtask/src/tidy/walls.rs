@@ -25,11 +25,12 @@ const ONLY: [(&str, &[&str]); 2] = [
     (
         "gtoken-inject",
         &[
-            "base64",
+            "base64-simd",
             "gtoken-contract",
             "serde",
             "serde_json",
             "thiserror",
+            "wide",
         ],
     ),
 ];

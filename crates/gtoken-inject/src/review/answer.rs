@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use crate::base64;
+use base64_simd::STANDARD;
+
 use crate::json::quoted;
 use crate::patch::Patch;
 use crate::reason::Reason;
@@ -49,7 +50,7 @@ impl Answer {
         let patch = patch.as_json().as_bytes();
         self.0.reserve_exact(patch.len() / 3 * 4 + 512);
         self.write(&[r#","patchType":"JSONPatch","patch":""#]);
-        base64::encode(patch, &mut self.0);
+        STANDARD.encode_append(patch, &mut self.0);
         self.write(&["\""]);
     }
 
