@@ -135,8 +135,13 @@ impl AgentFlags {
     ///
     /// Mode, audience and source are always named, so that a pod tells on its own what its agent does.
     pub fn to_args(&self) -> Vec<String> {
-        let mut args = Vec::with_capacity(8);
-        let mut push = |name: &str, value: &str| args.push(["--", name, "=", value].concat());
+        let mut args = Vec::with_capacity(flag::ALL.len());
+        self.each(|name, value| args.push(["--", name, "=", value].concat()));
+        args
+    }
+
+    /// Gives each flag that [`to_args`](Self::to_args) renders, by its name and value.
+    pub fn each(&self, mut push: impl FnMut(&'static str, &str)) {
         let refreshes = self.mode == Mode::Refresh;
         push(flag::REFRESH, if refreshes { "true" } else { "false" });
         if let Some(file) = &self.file {
@@ -154,7 +159,6 @@ impl AgentFlags {
             let timeout = duration::format(self.timeout.unwrap_or_default());
             push(flag::TIMEOUT, &timeout);
         }
-        args
     }
 }
 

@@ -4,43 +4,50 @@ use gtoken_contract::{AGENT_COMMAND, AgentFlags, Mode, Source};
 
 use crate::annotation::{GENERATE_CONTAINER, UPDATE_CONTAINER};
 use crate::binding::Binding;
-use crate::json::quoted;
+use crate::json::write;
 use crate::options::Layers;
 use crate::settings::{AgentResources, Settings};
 use crate::variables::escape;
 
+/// More bytes than a container has.
+const USUAL: usize = 2 << 10;
+
 /// How the agent is started in a pod.
 pub(crate) struct Agent<'a> {
     settings: &'a Settings,
-    gate: Vec<String>,
-    refresher: Vec<String>,
+    gate: Args,
+    refresher: Args,
+}
+
+/// Arguments, one behind the other.
+struct Args {
+    all: String,
+    ends: Vec<usize>,
 }
 
 impl<'a> Agent<'a> {
-    pub(crate) fn new(settings: &'a Settings, binding: &Binding, layers: &Layers<'_>) -> Self {
-        let defaults = AgentFlags::default();
-        let flags = AgentFlags {
-            file: Some(settings.token_path()),
+    pub(crate) fn new(
+        settings: &'a Settings,
+        binding: &Binding,
+        layers: &Layers<'_>,
+        token_path: &str,
+    ) -> Self {
+        let mut flags = AgentFlags {
+            file: Some(token_path.to_owned()),
             audience: layers.audience(),
             // Whatever else lies in the image or the node's environment, a pod is its own identity.
             source: Source::Metadata,
             expect_identity: binding.google_identity.clone(),
-            ..defaults
+            ..AgentFlags::default()
         };
-        let args = |flags: &AgentFlags| {
-            let args = flags.to_args().into_iter();
-            let all = args.chain(settings.agent_flags.iter().cloned());
-            all.map(escape).collect()
-        };
+        let refresher = Args::of(&flags, settings);
+        flags.mode = Mode::OneShot;
+        // No application starts before its token, so the gate waits for whatever passes by itself.
+        flags.timeout = None;
         Self {
             settings,
-            gate: args(&AgentFlags {
-                mode: Mode::OneShot,
-                // No application starts before its token, so the gate waits for whatever passes by itself.
-                timeout: None,
-                ..flags.clone()
-            }),
-            refresher: args(&flags),
+            gate: Args::of(&flags, settings),
+            refresher,
         }
     }
 
@@ -61,15 +68,17 @@ impl<'a> Agent<'a> {
 
     /// The image, then the arguments, of the container of this name.
     pub(crate) fn image_and_args(&self, name: &str) -> impl Iterator<Item = &str> {
-        let args = if name == GENERATE_CONTAINER {
+        [&*self.settings.image]
+            .into_iter()
+            .chain(self.args(name).iter())
+    }
+
+    fn args(&self, name: &str) -> &Args {
+        if name == GENERATE_CONTAINER {
             &self.gate
         } else {
             &self.refresher
-        };
-        [&self.settings.image]
-            .into_iter()
-            .chain(args)
-            .map(String::as_str)
+        }
     }
 
     /// A container that satisfies Pod Security `restricted` on its own, with more members at its end.
@@ -77,56 +86,78 @@ impl<'a> Agent<'a> {
     /// Where the pod has a budget as a whole, what containers ask for must not go beyond it.
     fn container(&self, name: &str, has_budget: bool, more: &str) -> String {
         let settings = self.settings;
-        let args: Vec<_> = self.image_and_args(name).skip(1).map(quoted).collect();
+        let mut json = String::with_capacity(USUAL);
+        let before_command = [
+            (r#"{"name":"#, name),
+            (r#","image":"#, &*settings.image),
+            (r#","imagePullPolicy":"#, settings.pull_policy.as_str()),
+            (r#","command":["#, AGENT_COMMAND),
+        ];
+        write(&mut json, &before_command);
+        for (index, arg) in self.args(name).iter().enumerate() {
+            let before = if index == 0 { r#"],"args":["# } else { "," };
+            write(&mut json, &[(before, arg)]);
+        }
         let user = settings.run_as_user.to_string();
-        let resources = if has_budget {
-            String::new()
-        } else {
-            resources(&settings.resources)
-        };
-        [
-            r#"{"name":"#,
-            &quoted(name),
-            r#","image":"#,
-            &quoted(&settings.image),
-            r#","imagePullPolicy":"#,
-            &quoted(&settings.pull_policy.to_string()),
-            r#","command":["#,
-            &quoted(AGENT_COMMAND),
-            r#"],"args":["#,
-            &args.join(","),
+        json.extend([
             r#"],"securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]},"#,
             r#""readOnlyRootFilesystem":true,"runAsNonRoot":true,"runAsUser":"#,
             &user,
             r#","runAsGroup":"#,
             &user,
-            r#","seccompProfile":{"type":"RuntimeDefault"}},"volumeMounts":[{"name":"#,
-            &quoted(&settings.volume_name),
-            r#","mountPath":"#,
-            &quoted(&settings.volume_path),
-            "}]",
-            &resources,
-            more,
-            "}",
-        ]
-        .concat()
+            r#","seccompProfile":{"type":"RuntimeDefault"}}"#,
+        ]);
+        let mount = [
+            (r#","volumeMounts":[{"name":"#, &*settings.volume_name),
+            (r#","mountPath":"#, &*settings.volume_path),
+        ];
+        write(&mut json, &mount);
+        json.push_str("}]");
+        if !has_budget {
+            write(&mut json, &resources(&settings.resources));
+            json.push_str("}}");
+        }
+        json.extend([more, "}"]);
+        json
     }
 }
 
-/// What the container asks for, as a member that follows another.
-fn resources(resources: &AgentResources) -> String {
-    let of = |cpu: &str, memory: &str| {
-        let (cpu, memory) = (quoted(cpu), quoted(memory));
-        [r#"{"cpu":"#, &cpu, r#","memory":"#, &memory, "}"].concat()
-    };
-    let requests = of(&resources.cpu_request, &resources.memory_request);
-    let limits = of(&resources.cpu_limit, &resources.memory_limit);
+impl Args {
+    fn of(flags: &AgentFlags, settings: &Settings) -> Self {
+        let mut args = Self {
+            all: String::with_capacity(USUAL / 4),
+            ends: Vec::with_capacity(8),
+        };
+        flags.each(|name, value| args.push(&["--", name, "=", value]));
+        for flag in &settings.agent_flags {
+            args.push(&[flag]);
+        }
+        args
+    }
+
+    fn push(&mut self, parts: &[&str]) {
+        for part in parts {
+            self.all.push_str(&escape(part));
+        }
+        self.ends.push(self.all.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let begins = [0].into_iter().chain(self.ends.iter().copied());
+        let parts = begins.zip(&self.ends);
+        parts.map(|(begin, end)| &self.all[begin..*end])
+    }
+}
+
+/// What the container asks for, as a member that follows another and is not closed.
+fn resources(resources: &AgentResources) -> [(&'static str, &str); 4] {
     [
-        r#","resources":{"requests":"#,
-        &requests,
-        r#","limits":"#,
-        &limits,
-        "}",
+        (
+            r#","resources":{"requests":{"cpu":"#,
+            &resources.cpu_request,
+        ),
+        (r#","memory":"#, &resources.memory_request),
+        (r#"},"limits":{"cpu":"#, &resources.cpu_limit),
+        (r#","memory":"#, &resources.memory_limit),
     ]
-    .concat()
 }

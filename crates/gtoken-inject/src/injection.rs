@@ -7,14 +7,14 @@ use crate::annotation::{GENERATE_CONTAINER, INJECTED, UPDATE_CONTAINER};
 use crate::binding::Binding;
 use crate::clash::{is_application, shows_token};
 use crate::form::Form;
-use crate::json::quoted;
+use crate::json::{quoted, write};
 use crate::options::{Layers, TokenSource};
-use crate::patch::{Patch, element};
+use crate::patch::Patch;
 use crate::pod::{Container, Pod};
 use crate::reason::Warning;
 use crate::record::Record;
 use crate::settings::Settings;
-use crate::variables::Variables;
+use crate::variables::{Subset, Variables};
 
 /// What is added to one pod.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,11 +23,14 @@ pub struct Injection {
     warnings: Vec<Warning>,
 }
 
+/// More bytes than a mount has, or the path to one.
+const USUAL: usize = 160;
+
 /// All that a pod should have, whatever it has already.
 pub(crate) struct Wanted<'a> {
     settings: &'a Settings,
     layers: Layers<'a>,
-    variables: Variables,
+    variables: Variables<'a>,
     /// The mount of applications, in JSON.
     mount: String,
     /// None where kubelet gets the tokens.
@@ -37,7 +40,7 @@ pub(crate) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     pub(crate) fn new(
         pod: &Pod<'_>,
-        binding: &Binding,
+        binding: &'a Binding,
         settings: &'a Settings,
         layers: Layers<'a>,
     ) -> Self {
@@ -46,22 +49,21 @@ impl<'a> Wanted<'a> {
         } else {
             settings.token_path()
         };
-        let (volume, path) = (&settings.volume_name, &settings.volume_path);
-        let (volume, path) = (quoted(volume), quoted(path));
-        let mount = [
-            r#"{"name":"#,
-            &volume,
-            r#","mountPath":"#,
-            &path,
-            r#","readOnly":true}"#,
+        let mut mount = String::with_capacity(USUAL);
+        let place = [
+            (r#"{"name":"#, &*settings.volume_name),
+            (r#","mountPath":"#, &*settings.volume_path),
         ];
+        write(&mut mount, &place);
+        mount.push_str(r#","readOnly":true}"#);
         let needs_agent = layers.source() == TokenSource::Google;
         Self {
             settings,
             layers,
             variables: Variables::new(pod, binding, &layers, &token_path),
-            mount: mount.concat(),
-            agent: needs_agent.then(|| Agent::new(settings, binding, &layers)),
+            mount,
+            // Agents run on Linux only.
+            agent: needs_agent.then(|| Agent::new(settings, binding, &layers, &token_path)),
         }
     }
 
@@ -96,18 +98,25 @@ impl<'a> Wanted<'a> {
         mut record: Record<'a>,
         mut warnings: Vec<Warning>,
     ) -> Injection {
+        let mut told = Subset::default();
+        let mut at = String::with_capacity(USUAL);
         for (list, containers) in [
-            ("/spec/initContainers", &pod.spec.init_containers),
-            ("/spec/containers", &pod.spec.containers),
+            ("/spec/initContainers/", &pod.spec.init_containers),
+            ("/spec/containers/", &pod.spec.containers),
         ] {
             for (index, container) in containers.iter().flatten().enumerate() {
                 if is_application(container, &self.layers) {
-                    let at = element(list, index);
-                    self.add_to_application(container, &at, &mut patch, &mut record);
+                    at.clear();
+                    at.extend([list, &index.to_string()]);
+                    told |= self.add_to_application(container, &mut at, &mut patch, &mut record);
                     let obstacle = self.variables.obstacle(container).map(Warning::OwnPodField);
                     warnings.extend(obstacle.filter(|warning| !warnings.contains(warning)));
                 }
             }
+        }
+        for variable in self.variables.those(told) {
+            let content = Cow::Borrowed(&*variable.content);
+            record.env.insert(variable.name.into(), content);
         }
         if let Some(agent) = &self.agent {
             self.add_agents(agent, pod, form, &mut patch, &mut record);
@@ -119,27 +128,29 @@ impl<'a> Wanted<'a> {
         Injection { patch, warnings }
     }
 
+    /// Gives the variables that it added; behind where the container is, paths are written and taken away again.
     fn add_to_application(
         &'a self,
         container: &Container<'_>,
-        at: &str,
+        at: &mut String,
         patch: &mut Patch,
         record: &mut Record<'a>,
-    ) {
-        let missing: Vec<_> = self.variables.missing(container).collect();
-        for variable in &missing {
-            record.has_variable(variable.name, &variable.content);
-        }
-        let missing: Vec<_> = missing.iter().map(|variable| &*variable.json).collect();
-        let list = [at, "/env"].concat();
-        patch.append(&list, container.env.is_some(), &missing);
+    ) -> Subset {
+        let missing = self.variables.missing(container);
+        let variables = self.variables.those(missing);
+        let values = variables.map(|variable| &variable.json);
+        let end = at.len();
+        at.push_str("/env");
+        patch.append(at, container.env.is_some(), values);
+        at.truncate(end);
 
         let settings = self.settings;
         if !shows_token(container, settings) {
             record.mount = Some(settings.volume_path.as_str().into());
-            let list = [at, "/volumeMounts"].concat();
-            patch.append(&list, container.volume_mounts.is_some(), &[&*self.mount]);
+            at.push_str("/volumeMounts");
+            patch.append(at, container.volume_mounts.is_some(), [&self.mount]);
         }
+        missing
     }
 
     /// Adds the gate before all init containers, and the refresher as the form has it.
@@ -178,13 +189,8 @@ impl<'a> Wanted<'a> {
         }
         // A refresher beside a gate that is there already comes right after it.
         let at = gate.map_or(0, |gate| gate + 1);
-        patch.insert(
-            "/spec/initContainers",
-            init_containers.is_some(),
-            at,
-            &first,
-        );
-        patch.append("/spec/containers", pod.spec.containers.is_some(), &last);
+        patch.insert("/spec/initContainers", init_containers.is_some(), at, first);
+        patch.append("/spec/containers", pod.spec.containers.is_some(), last);
     }
 
     fn add_pull_secrets(&self, pod: &Pod<'_>, patch: &mut Patch) {
@@ -199,7 +205,7 @@ impl<'a> Wanted<'a> {
         let missing: Vec<_> = wanted
             .map(|name| [r#"{"name":"#, &quoted(name), "}"].concat())
             .collect();
-        patch.append("/spec/imagePullSecrets", present.is_some(), &missing);
+        patch.append("/spec/imagePullSecrets", present.is_some(), missing);
     }
 
     fn add_volume(&'a self, pod: &Pod<'_>, patch: &mut Patch, record: &mut Record<'a>) {
@@ -208,7 +214,7 @@ impl<'a> Wanted<'a> {
         if !volumes.any(|volume| *volume.name == **name) {
             record.volume = Some(self.volume_record());
             let exists = pod.spec.volumes.is_some();
-            patch.append("/spec/volumes", exists, &[self.volume()]);
+            patch.append("/spec/volumes", exists, [self.volume()]);
         }
     }
 
@@ -253,7 +259,7 @@ fn tell(pod: &Pod<'_>, record: &Record<'_>, patch: &mut Patch) {
     let Some(mut annotations) = pod.annotations() else {
         return;
     };
-    let record = quoted(&record.to_json());
+    let record = record.to_json();
     if annotations.next().is_some() {
         let member = INJECTED.replace('/', "~1");
         patch.add(&["/metadata/annotations/", &member].concat(), &record);

@@ -16,4 +16,4 @@ pub(crate) use reader::read_members;
 pub use reader::{Key, Read, Reader, Stop, read};
 pub use values::Text;
 pub(crate) use values::{Map, Present, Raw};
-pub(crate) use writer::{quote, quoted};
+pub(crate) use writer::{quote_within, quoted, write};

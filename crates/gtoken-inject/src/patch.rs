@@ -1,9 +1,5 @@
 //! RFC 6902 patches that hold only what changes.
 
-use std::borrow::Borrow;
-
-use crate::json::quote;
-
 /// More bytes than a patch has for a pod of few containers.
 const USUAL: usize = 6 << 10;
 
@@ -25,11 +21,16 @@ impl Patch {
     }
 
     /// Adds `values`, in JSON, at the end of a list, which is made where it is missing or `null`.
-    pub(crate) fn append<V: Borrow<str>>(&mut self, list: &str, exists: bool, values: &[V]) {
+    pub(crate) fn append<V: AsRef<str>>(
+        &mut self,
+        list: &str,
+        exists: bool,
+        values: impl IntoIterator<Item = V>,
+    ) {
         if exists {
-            let end = [list, "/-"].concat();
             for value in values {
-                self.add(&end, value.borrow());
+                self.step("add", &[list, "/-"]);
+                self.value(value.as_ref());
             }
         } else {
             self.make(list, values);
@@ -37,16 +38,17 @@ impl Patch {
     }
 
     /// Adds `values`, in JSON, before the element at an index of a list, which is made where it is missing or `null`.
-    pub(crate) fn insert<V: Borrow<str>>(
+    pub(crate) fn insert<V: AsRef<str>>(
         &mut self,
         list: &str,
         exists: bool,
         at: usize,
-        values: &[V],
+        values: impl IntoIterator<Item = V>,
     ) {
         if exists {
-            for (offset, value) in values.iter().enumerate() {
-                self.add(&element(list, at + offset), value.borrow());
+            for (offset, value) in values.into_iter().enumerate() {
+                self.step("add", &[list, "/", &(at + offset).to_string()]);
+                self.value(value.as_ref());
             }
         } else {
             self.make(list, values);
@@ -55,40 +57,54 @@ impl Patch {
 
     /// Takes away the element at an index of a list.
     pub(crate) fn remove(&mut self, list: &str, at: usize) {
-        self.step("remove", &element(list, at), None);
+        self.step("remove", &[list, "/", &at.to_string()]);
     }
 
-    /// Puts a value, in JSON, at an RFC 6901 pointer: a new member, or an element before the one at that index.
+    /// Puts a value, in JSON, at a new member.
     pub(crate) fn add(&mut self, path: &str, value: &str) {
-        self.step("add", path, Some(value));
+        self.step("add", &[path]);
+        self.value(value);
     }
 
     /// A list is only made to hold something: an empty one would be a change without a use.
-    fn make<V: Borrow<str>>(&mut self, list: &str, values: &[V]) {
-        if !values.is_empty() {
-            self.add(list, &["[", &values.join(","), "]"].concat());
-        }
-    }
-
-    fn step(&mut self, operation: &str, path: &str, value: Option<&str>) {
-        let steps = &mut self.0;
-        // What closes the list makes room for one more step.
-        let before = if steps.pop().is_some() {
-            ","
-        } else {
-            steps.reserve(USUAL);
-            "["
+    fn make<V: AsRef<str>>(&mut self, list: &str, values: impl IntoIterator<Item = V>) {
+        let mut values = values.into_iter();
+        let Some(first) = values.next() else {
+            return;
         };
-        steps.extend([before, r#"{"op":""#, operation, r#"","path":"#]);
-        quote(path, steps);
-        if let Some(value) = value {
-            steps.extend([r#","value":"#, value]);
+        self.step("add", &[list]);
+        self.reopen();
+        self.0.extend([r#","value":["#, first.as_ref()]);
+        for value in values {
+            self.0.extend([",", value.as_ref()]);
         }
-        steps.push_str("}]");
+        self.0.push_str("]}]");
     }
-}
 
-/// Where an element of a list is.
-pub(crate) fn element(list: &str, at: usize) -> String {
-    [list, "/", &at.to_string()].concat()
+    /// Adds a step at an RFC 6901 pointer, of parts that need no escapes in JSON.
+    fn step(&mut self, operation: &str, path: &[&str]) {
+        let steps = &mut self.0;
+        if steps.is_empty() {
+            steps.reserve(USUAL);
+            steps.push('[');
+        } else {
+            // What closes the list makes room for one more step.
+            steps.pop();
+            steps.push(',');
+        }
+        steps.extend([r#"{"op":""#, operation, r#"","path":""#]);
+        steps.extend(path.iter().copied());
+        steps.push_str(r#""}]"#);
+    }
+
+    /// Gives the last step a value.
+    fn value(&mut self, value: &str) {
+        self.reopen();
+        self.0.extend([r#","value":"#, value, "}]"]);
+    }
+
+    /// Takes away what closes the last step.
+    fn reopen(&mut self) {
+        self.0.truncate(self.0.len() - "}]".len());
+    }
 }

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::annotation::{GENERATE_CONTAINER, INJECTED, UPDATE_CONTAINER};
-use crate::json::quote;
+use crate::json::quote_within;
 use crate::patch::Patch;
 use crate::pod::{Container, Pod};
+use crate::variables::may_be_ours;
 
 /// More bytes than a record has of a pod with an agent.
 const USUAL: usize = 2 << 10;
@@ -31,7 +32,7 @@ pub(crate) struct Record<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidRecord;
 
-impl<'a> Record<'a> {
+impl Record<'_> {
     /// Reads a pod's record; without one nothing in it is ours.
     pub(crate) fn of(pod: &Pod<'_>) -> Result<Option<Self>, InvalidRecord> {
         let text = pod.annotation(INJECTED);
@@ -39,31 +40,30 @@ impl<'a> Record<'a> {
         record.map_err(|_| InvalidRecord)
     }
 
-    /// Tells of a variable with that content.
-    pub(crate) fn has_variable(&mut self, name: &'a str, content: &'a str) {
-        self.env.insert(name.into(), content.into());
-    }
-
-    /// The annotation's value.
+    /// The annotation's value, as a JSON string.
     pub(crate) fn to_json(&self) -> String {
         let mut json = String::with_capacity(USUAL);
+        json.push('"');
         if !self.agents.is_empty() {
             member("agents", &mut json);
             map(&self.agents, &mut json, |texts, json| list(texts, json));
         }
         if !self.env.is_empty() {
             member("env", &mut json);
-            map(&self.env, &mut json, |content, json| quote(content, json));
+            map(&self.env, &mut json, |content, json| {
+                quote_within(content, json);
+            });
         }
         if let Some(path) = &self.mount {
             member("mount", &mut json);
-            quote(path, &mut json);
+            quote_within(path, &mut json);
         }
         if let Some((name, content)) = &self.volume {
             member("volume", &mut json);
             list([name, content], &mut json);
         }
-        json.push_str(if json.is_empty() { "{}" } else { "}" });
+        let is_empty = json.len() == 1;
+        json.push_str(if is_empty { r#"{}""# } else { r#"}""# });
         json
     }
 
@@ -105,10 +105,8 @@ impl<'a> Record<'a> {
         if let Some(env) = &mut container.env {
             take(env, &format!("{at}/env"), patch, |variable| {
                 // Whoever writes a record of his own gets nothing else removed by it.
-                let is_ours = ["AWS_", "GTOKEN_"]
-                    .iter()
-                    .any(|start| variable.name.starts_with(start));
-                let recorded = self.env.get(&*variable.name).filter(|_| is_ours);
+                let recorded = self.env.get(&*variable.name);
+                let recorded = recorded.filter(|_| may_be_ours(&variable.name));
                 recorded.is_some_and(|content| *content == *variable.content())
             });
         }
@@ -125,8 +123,8 @@ impl<'a> Record<'a> {
 
 /// Begins a member of the record, and the record with its first one.
 fn member(name: &str, json: &mut String) {
-    json.push(if json.is_empty() { '{' } else { ',' });
-    quote(name, json);
+    json.push(if json.len() == 1 { '{' } else { ',' });
+    quote_within(name, json);
     json.push(':');
 }
 
@@ -134,7 +132,7 @@ fn map<T>(map: &BTreeMap<Cow<'_, str>, T>, json: &mut String, write: impl Fn(&T,
     json.push('{');
     for (index, (name, value)) in map.iter().enumerate() {
         json.push_str(if index > 0 { "," } else { "" });
-        quote(name, json);
+        quote_within(name, json);
         json.push(':');
         write(value, json);
     }
@@ -145,7 +143,7 @@ fn list<'a>(texts: impl IntoIterator<Item = &'a Cow<'a, str>>, json: &mut String
     json.push('[');
     for (index, text) in texts.into_iter().enumerate() {
         json.push_str(if index > 0 { "," } else { "" });
-        quote(text, json);
+        quote_within(text, json);
     }
     json.push(']');
 }
@@ -181,7 +179,7 @@ mod tests {
             ..whole.clone()
         };
         for record in [Record::default(), without_agents, whole] {
-            let json = record.to_json();
+            let json: String = serde_json::from_str(&record.to_json()).unwrap();
             assert_eq!(
                 serde_json::from_str::<Record<'_>>(&json).unwrap(),
                 record,

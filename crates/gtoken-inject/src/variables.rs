@@ -1,44 +1,71 @@
 //! The environment variables that applications get.
 
+use std::borrow::Cow;
+
 use gtoken_contract::env;
 
 use crate::binding::Binding;
-use crate::json::quoted;
+use crate::json::write;
 use crate::options::Layers;
 use crate::pod::{Container, Pod};
 use crate::session::{Actor, PodField, SessionTemplate, SessionValue};
 
 /// An environment variable for applications.
-pub(crate) struct Variable {
+pub(crate) struct Variable<'a> {
     pub(crate) name: &'static str,
     /// Its value, or the field of the pod that it holds.
-    pub(crate) content: String,
+    pub(crate) content: Cow<'a, str>,
     /// As it stands in a container's list.
     pub(crate) json: String,
 }
 
 /// The variables that an application gets, in an order in which each refers only to earlier ones.
-pub(crate) struct Variables {
-    all: Vec<Variable>,
+pub(crate) struct Variables<'a> {
+    all: Vec<Variable<'a>>,
     /// The field of the pod that the session's name is made of when the container starts.
     field: Option<PodField>,
+}
+
+/// More bytes than nearly any variable has.
+const USUAL: usize = 192;
+
+/// Some of the variables, a bit for each in their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Subset(u32);
+
+impl std::ops::BitOrAssign for Subset {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
 }
 
 /// The two names of one setting: a user who set one of them would be overruled by the other.
 const REGION: [&str; 2] = [env::AWS_REGION, env::AWS_DEFAULT_REGION];
 
-impl Variables {
+/// Names of variables that may be ours begin so; whatever else an application has is of no interest.
+const BEGINNINGS: [&str; 2] = ["AWS_", "GTOKEN_"];
+
+/// Whether a variable of this name may be one of ours.
+pub(crate) fn may_be_ours(name: &str) -> bool {
+    BEGINNINGS
+        .iter()
+        .any(|beginning| name.starts_with(beginning))
+}
+
+impl<'a> Variables<'a> {
     pub(crate) fn new(
         pod: &Pod<'_>,
-        binding: &Binding,
-        layers: &Layers<'_>,
+        binding: &'a Binding,
+        layers: &Layers<'a>,
         token_path: &str,
     ) -> Self {
-        let mut all = vec![
-            literal(env::AWS_WEB_IDENTITY_TOKEN_FILE, token_path),
+        let mut all = Vec::with_capacity(8);
+        let token_path = escape(token_path).into_owned();
+        all.extend([
+            of_content(env::AWS_WEB_IDENTITY_TOKEN_FILE, token_path.into()),
             literal(env::AWS_ROLE_ARN, binding.role_arn.as_str()),
             literal(env::AWS_EC2_METADATA_DISABLED, "true"),
-        ];
+        ]);
         if let Some(region) = layers.first(|options| options.region.as_ref()) {
             all.extend(REGION.map(|name| literal(name, region.as_str())));
         }
@@ -57,13 +84,14 @@ impl Variables {
         };
         let field = match session {
             SessionValue::Known(name) => {
-                all.push(literal(env::AWS_ROLE_SESSION_NAME, name.as_str()));
+                let name = escape(name.as_str()).into_owned();
+                all.push(of_content(env::AWS_ROLE_SESSION_NAME, name.into()));
                 None
             }
             SessionValue::Composed { value, field } => {
                 all.push(from_field(field));
                 // The reference in it is meant to be expanded.
-                all.push(of_content(env::AWS_ROLE_SESSION_NAME, value));
+                all.push(of_content(env::AWS_ROLE_SESSION_NAME, value.into()));
                 Some(field)
             }
         };
@@ -77,14 +105,16 @@ impl Variables {
     }
 
     /// Those that a container lacks; what the user set stays, variable by variable.
-    pub(crate) fn missing<'a>(
-        &'a self,
-        container: &Container<'_>,
-    ) -> impl Iterator<Item = &'a Variable> {
+    pub(crate) fn missing(&self, container: &Container<'_>) -> Subset {
+        let all = Subset((1 << self.all.len()) - 1);
+        let mut own = container.env.iter().flatten();
+        if !own.any(|set| may_be_ours(&set.name)) {
+            return all;
+        }
         let has_session_name = container.sets(env::AWS_ROLE_SESSION_NAME);
         let names_no_session = has_session_name || self.obstacle(container).is_some();
         let has_region = REGION.iter().any(|name| container.sets(name));
-        self.all.iter().filter(move |variable| match variable.name {
+        let is_missing = |variable: &Variable<'_>| match variable.name {
             // The pod's field serves the session's name only, so without the one there is no use for the other.
             env::GTOKEN_POD_NAME | env::GTOKEN_POD_UID | env::AWS_ROLE_SESSION_NAME
                 if names_no_session =>
@@ -93,7 +123,18 @@ impl Variables {
             }
             env::AWS_REGION | env::AWS_DEFAULT_REGION => !has_region,
             name => !container.sets(name),
-        })
+        };
+        let missing = self.all.iter().map(is_missing);
+        let bits = missing
+            .enumerate()
+            .map(|(place, is_missing)| u32::from(is_missing) << place);
+        Subset(bits.fold(0, |all, bit| all | bit))
+    }
+
+    /// These variables.
+    pub(crate) fn those(&self, some: Subset) -> impl Iterator<Item = &Variable<'a>> {
+        let all = self.all.iter().enumerate();
+        all.filter_map(move |(place, variable)| (some.0 >> place & 1 == 1).then_some(variable))
     }
 
     /// The user's own variable that keeps the session from getting a name.
@@ -108,19 +149,17 @@ impl Variables {
     }
 }
 
-fn literal(name: &'static str, value: &str) -> Variable {
+fn literal<'a>(name: &'static str, value: &'a str) -> Variable<'a> {
     of_content(name, escape(value))
 }
 
-fn of_content(name: &'static str, content: String) -> Variable {
-    let json = [
-        r#"{"name":""#,
-        name,
-        r#"","value":"#,
-        &quoted(&content),
-        "}",
-    ]
-    .concat();
+fn of_content<'a>(name: &'static str, content: Cow<'a, str>) -> Variable<'a> {
+    let mut json = String::with_capacity(USUAL);
+    write(
+        &mut json,
+        &[(r#"{"name":"#, name), (r#","value":"#, &content)],
+    );
+    json.push('}');
     Variable {
         name,
         content,
@@ -128,29 +167,32 @@ fn of_content(name: &'static str, content: String) -> Variable {
     }
 }
 
-fn from_field(field: PodField) -> Variable {
+fn from_field(field: PodField) -> Variable<'static> {
     let name = field.variable();
     let path = field.path();
-    let reference = [
-        r#"{"fieldRef":{"apiVersion":"v1","fieldPath":""#,
-        path,
-        r#""}}"#,
-    ]
-    .concat();
+    let mut json = String::with_capacity(USUAL);
+    let pieces = [
+        (r#"{"name":"#, name),
+        (
+            r#","valueFrom":{"fieldRef":{"apiVersion":"v1","fieldPath":"#,
+            path,
+        ),
+    ];
+    write(&mut json, &pieces);
+    json.push_str("}}}");
     Variable {
         name,
-        content: path.to_owned(),
-        json: [r#"{"name":""#, name, r#"","valueFrom":"#, &reference, "}"].concat(),
+        content: path.into(),
+        json,
     }
 }
 
 /// Keeps Kubernetes from expanding a value that is meant as it stands: it reads `$$` as `$`.
-pub(crate) fn escape(value: impl Into<String>) -> String {
-    let value = value.into();
+pub(crate) fn escape(value: &str) -> Cow<'_, str> {
     // Hardly any holds one.
-    if value.bytes().any(|byte| byte == b'$') {
-        value.replace('$', "$$")
+    if value.contains('$') {
+        value.replace('$', "$$").into()
     } else {
-        value
+        value.into()
     }
 }

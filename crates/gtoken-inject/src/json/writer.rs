@@ -7,6 +7,27 @@ pub(crate) fn quoted(text: &str) -> String {
     json
 }
 
+/// Writes texts as JSON strings, each behind what stands before it.
+pub(crate) fn write(json: &mut String, pieces: &[(&str, &str)]) {
+    for (before, text) in pieces {
+        json.push_str(before);
+        quote(text, json);
+    }
+}
+
+/// Writes a text as a JSON string in a JSON string, most of it as it is.
+pub(crate) fn quote_within(text: &str, json: &mut String) {
+    json.push_str(r#"\""#);
+    if plain(text.as_bytes()) == text.len() {
+        json.push_str(text);
+    } else {
+        let once = quoted(text);
+        let twice = quoted(&once[1..once.len() - 1]);
+        json.push_str(&twice[1..twice.len() - 1]);
+    }
+    json.push_str(r#"\""#);
+}
+
 /// Writes a text as a JSON string, most of it as it is.
 pub(crate) fn quote(text: &str, json: &mut String) {
     json.push('"');
