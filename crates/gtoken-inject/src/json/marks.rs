@@ -5,30 +5,104 @@
 
 use wide::u8x64;
 
-/// The marks of a whole text.
+/// The bytes of a text from the one of that number on, filled up with spaces at its end; none behind it.
+#[inline]
+fn block(text: &[u8], index: usize) -> Option<u8x64> {
+    let (whole, rest) = text.as_chunks();
+    match whole.get(index) {
+        Some(bytes) => Some(u8x64::new(*bytes)),
+        None if index > whole.len() => None,
+        None => {
+            let mut last = [b' '; 64];
+            last[..rest.len()].copy_from_slice(rest);
+            Some(u8x64::new(last))
+        }
+    }
+}
+
+/// A bit for each of 64 bytes, the first one lowest: whether it is this one.
+#[inline]
+fn are(bytes: u8x64, byte: u8) -> u64 {
+    bytes.simd_eq(u8x64::splat(byte)).to_bitmask()
+}
+
+/// What ends plain text in strings, of the bytes that were looked at last.
 #[derive(Debug)]
-pub(super) struct Marks(Vec<Block>);
-
-/// A bit for each of 64 bytes, the first one lowest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Block {
-    /// What ends plain text in a string: quotes, backslashes and control characters.
+pub(super) struct Ends {
+    index: usize,
     ends: u64,
-    /// Brackets outside of strings that begin a list or object, but for empty ones.
-    opens: u64,
-    /// Those that end one, but for empty ones.
-    closes: u64,
 }
 
-/// What the bytes of a block are, wherever they stand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Kinds {
-    quotes: u64,
-    backslashes: u64,
-    controls: u64,
-    opens: u64,
-    closes: u64,
+impl Ends {
+    /// Before a text.
+    pub(super) fn new() -> Self {
+        Self {
+            index: usize::MAX,
+            ends: 0,
+        }
+    }
+
+    /// The first byte from there on that is a quote, a backslash or a control character; none where all that comes is plain.
+    #[inline]
+    pub(super) fn next(&mut self, text: &[u8], from: usize) -> Option<usize> {
+        let mut index = from / 64;
+        if index != self.index {
+            self.look_at(text, index)?;
+        }
+        let mut ends = self.ends & (u64::MAX << (from % 64));
+        while ends == 0 {
+            index += 1;
+            self.look_at(text, index)?;
+            ends = self.ends;
+        }
+        Some(index * 64 + ends.trailing_zeros() as usize)
+    }
+
+    #[inline]
+    fn look_at(&mut self, text: &[u8], index: usize) -> Option<()> {
+        let bytes = block(text, index)?;
+        let quotes = bytes.simd_eq(u8x64::splat(b'"'));
+        let backslashes = bytes.simd_eq(u8x64::splat(b'\\'));
+        let controls = bytes.min(u8x64::splat(b' ' - 1)).simd_eq(bytes);
+        *self = Self {
+            index,
+            ends: (quotes | backslashes | controls).to_bitmask(),
+        };
+        Some(())
+    }
 }
+
+/// What comes behind the list or object that begins there; none where it does not end.
+///
+/// Brackets outside of strings are counted, whatever else is between them.
+pub(super) fn behind(text: &[u8], bracket: usize) -> Option<usize> {
+    let mut index = bracket / 64;
+    let mut wanted = u64::MAX << (bracket % 64);
+    let mut before = Before::default();
+    let mut depth = 0;
+    loop {
+        let (opens, mut closes) = before.brackets(block(text, index)?, wanted);
+        let mut left = closes.count_ones();
+        if left >= depth {
+            left = 0;
+            while closes != 0 {
+                left += 1;
+                let place = closes.trailing_zeros();
+                let entered = opens & !(u64::MAX << place);
+                if depth + entered.count_ones() == left {
+                    return Some(index * 64 + place as usize + 1);
+                }
+                closes &= closes - 1;
+            }
+        }
+        depth = depth + opens.count_ones() - left;
+        index += 1;
+        wanted = u64::MAX;
+    }
+}
+
+/// Brackets differ from their curly kin by this bit.
+const CURLY: u8 = b'{' ^ b'[';
 
 /// What the bytes before a block say of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,80 +113,21 @@ struct Before {
     escapes: u64,
 }
 
-impl Marks {
-    pub(super) fn of(text: &str) -> Self {
-        let (whole, rest) = text.as_bytes().as_chunks();
-        let mut blocks = Vec::with_capacity(whole.len() + 1);
-        let mut before = Before::default();
-        blocks.extend(whole.iter().map(|bytes| before.block(Kinds::of(bytes))));
-        let mut last = [b' '; 64];
-        last[..rest.len()].copy_from_slice(rest);
-        blocks.push(before.block(Kinds::of(&last)));
-        Self(blocks)
-    }
-
-    /// The first byte from there on that ends plain text in a string; none where all that comes is plain.
-    #[inline]
-    pub(super) fn end_of_plain(&self, from: usize) -> Option<usize> {
-        let mut index = from / 64;
-        let mut ends = self.0.get(index)?.ends & (u64::MAX << (from % 64));
-        while ends == 0 {
-            index += 1;
-            ends = self.0.get(index)?.ends;
-        }
-        Some(index * 64 + ends.trailing_zeros() as usize)
-    }
-
-    /// What comes behind the list or object whose bracket is there; none where it does not end.
-    ///
-    /// Brackets are counted, whatever else is between them.
-    #[inline]
-    pub(super) fn behind(&self, bracket: usize) -> Option<usize> {
-        let mut index = bracket / 64;
-        let mut wanted = u64::MAX << (bracket % 64);
-        let is_empty = self.0.get(index)?.opens & (1 << (bracket % 64)) == 0;
-        if is_empty {
-            return Some(bracket + 2);
-        }
-        let mut depth = 0;
-        loop {
-            let block = self.0.get(index)?;
-            let (opens, mut closes) = (block.opens & wanted, block.closes & wanted);
-            let mut left = closes.count_ones();
-            if left >= depth {
-                left = 0;
-                while closes != 0 {
-                    left += 1;
-                    let before = closes.trailing_zeros();
-                    let entered = opens & !(u64::MAX << before);
-                    if depth + entered.count_ones() == left {
-                        return Some(index * 64 + before as usize + 1);
-                    }
-                    closes &= closes - 1;
-                }
-            }
-            depth = depth + opens.count_ones() - left;
-            index += 1;
-            wanted = u64::MAX;
-        }
-    }
-}
-
 impl Before {
+    /// Those outside of strings that begin a list or object, and those that end one, but for the empty ones of which the
+    /// beginning is not where the first wanted byte is.
     #[inline]
-    fn block(&mut self, kinds: Kinds) -> Block {
-        let quotes = kinds.quotes & !self.escaped(kinds.backslashes);
+    fn brackets(&mut self, bytes: u8x64, wanted: u64) -> (u64, u64) {
+        let quotes = are(bytes, b'"') & wanted & !self.escaped(are(bytes, b'\\') & wanted);
         let in_string = parities(quotes) ^ self.in_string;
         self.in_string = if in_string >> 63 == 1 { u64::MAX } else { 0 };
-        let opens = kinds.opens & !in_string;
-        let closes = kinds.closes & !in_string;
+        let curly = bytes | u8x64::splat(CURLY);
+        let opens = are(curly, b'{') & wanted & !in_string;
+        let closes = are(curly, b'}') & wanted & !in_string;
         // Every other value of managedFields is an empty object.
-        let empty = opens & (closes >> 1);
-        Block {
-            ends: kinds.quotes | kinds.backslashes | kinds.controls,
-            opens: opens & !empty,
-            closes: closes & !(empty << 1),
-        }
+        let first = wanted & wanted.wrapping_neg();
+        let empty = opens & (closes >> 1) & !first;
+        (opens & !empty, closes & !(empty << 1))
     }
 
     /// The bytes that follow a backslash which follows none that counts.
@@ -139,28 +154,6 @@ fn parities(bits: u64) -> u64 {
         .fold(bits, |bits, distance| bits ^ (bits << distance))
 }
 
-/// Brackets differ from their curly kin by this bit.
-const CURLY: u8 = b'{' ^ b'[';
-
-impl Kinds {
-    #[inline]
-    fn of(bytes: &[u8; 64]) -> Self {
-        let bytes = u8x64::new(*bytes);
-        let curly = bytes | u8x64::splat(CURLY);
-        let are = |bytes: u8x64, byte| bytes.simd_eq(u8x64::splat(byte)).to_bitmask();
-        Self {
-            quotes: are(bytes, b'"'),
-            backslashes: are(bytes, b'\\'),
-            controls: bytes
-                .min(u8x64::splat(b' ' - 1))
-                .simd_eq(bytes)
-                .to_bitmask(),
-            opens: are(curly, b'{'),
-            closes: are(curly, b'}'),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -173,21 +166,18 @@ mod tests {
             let is_end = matches!(end, '"' | '\\' | '\0'..='\x1f');
             for before in [0, 1, 7, 8, 62, 63, 64, 65, 127, 128, 200] {
                 let text = "x".repeat(before) + &end.to_string() + "\x7fÿ![ #]\u{80}";
-                let marks = Marks::of(&text);
+                let mut ends = Ends::new();
                 for from in 0..=text.len() {
                     let next = (is_end && from <= before).then_some(before);
-                    assert_eq!(
-                        marks.end_of_plain(from),
-                        next,
-                        "{end:?} after {before}, from {from}"
-                    );
+                    let found = ends.next(text.as_bytes(), from);
+                    assert_eq!(found, next, "{end:?} after {before}, from {from}");
                 }
             }
         }
     }
 
     /// What comes behind the list or object that the text begins with, byte by byte.
-    fn behind(text: &str) -> Option<usize> {
+    fn by_bytes(text: &str) -> Option<usize> {
         let (mut depth, mut in_string, mut escapes) = (0, false, false);
         for (at, byte) in text.bytes().enumerate() {
             let is_escaped = escapes;
@@ -212,8 +202,8 @@ mod tests {
             text in r#"[\[{]([\[\]{}"\\ax]|\[\]|\{\}){0,300}[\]}]{0,30}"#,
         ) {
             let whole = " ".repeat(before) + &text;
-            let found = behind(&text).map(|at| before + at);
-            prop_assert_eq!(Marks::of(&whole).behind(before), found);
+            let expected = by_bytes(&text).map(|at| before + at);
+            prop_assert_eq!(behind(whole.as_bytes(), before), expected);
         }
     }
 }

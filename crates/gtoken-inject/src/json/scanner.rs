@@ -1,13 +1,13 @@
 //! Where the parts of a JSON text begin and end. Nothing is copied, and what nobody reads is passed over at once.
 
 use super::Fault;
-use super::marks::Marks;
+use super::marks::{Ends, behind};
 
 /// A JSON text, passed up to some place; what cannot be passed is none.
 #[derive(Debug)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
-    marks: Marks,
+    ends: Ends,
     at: usize,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
-            marks: Marks::of(text),
+            ends: Ends::new(),
             at: 0,
         }
     }
@@ -77,7 +77,7 @@ impl<'a> Scanner<'a> {
         let mut has_escapes = false;
         let bytes = self.text.as_bytes();
         loop {
-            self.at = self.marks.end_of_plain(self.at).unwrap_or(bytes.len());
+            self.at = self.ends.next(bytes, self.at).unwrap_or(bytes.len());
             match bytes.get(self.at)? {
                 b'"' => break,
                 b'\\' => {
@@ -99,7 +99,7 @@ impl<'a> Scanner<'a> {
         match self.peek()? {
             b'"' => self.string().map(|_| ()),
             b'{' | b'[' => {
-                let behind = self.marks.behind(self.at);
+                let behind = behind(self.text.as_bytes(), self.at);
                 self.pass(behind.ok_or(self.text.len()))
             }
             b't' => self.word("true"),
