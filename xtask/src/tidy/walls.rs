@@ -29,6 +29,7 @@ const ONLY: [(&str, &[&str]); 2] = [
             "gtoken-contract",
             "serde",
             "serde_json",
+            "simdutf8",
             "thiserror",
             "wide",
         ],

@@ -58,6 +58,16 @@ impl Ends {
         Some(index * 64 + ends.trailing_zeros() as usize)
     }
 
+    /// The same, if it is among the 64 bytes in which the search begins.
+    #[inline]
+    pub(super) fn near(&mut self, text: &[u8], from: usize) -> Option<usize> {
+        if from / 64 != self.index {
+            self.look_at(text, from / 64)?;
+        }
+        let ends = self.ends >> (from % 64);
+        (ends != 0).then(|| from + ends.trailing_zeros() as usize)
+    }
+
     #[inline]
     fn look_at(&mut self, text: &[u8], index: usize) -> Option<()> {
         let bytes = block(text, index)?;

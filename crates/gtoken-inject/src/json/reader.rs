@@ -1,6 +1,6 @@
 //! What is read of a JSON text: types say what they want of it, the [`Scanner`] passes over the rest.
 
-use super::scanner::{Scanner, Written};
+use super::scanner::{Next, Scanner, Written};
 use super::{Fault, Malformed, Text};
 
 /// A type that can be read from JSON. Values are filled where they lie: handed on from function to function, copying them
@@ -26,7 +26,7 @@ pub struct Reader<'a> {
 /// Strings without escapes are borrowed; a member that is read and stands there twice is refused, so that nobody has to know
 /// which of them others would take.
 pub fn read<'a, T: Read<'a>>(json: &'a [u8]) -> Result<T, Malformed> {
-    let text = std::str::from_utf8(json).map_err(|error| Malformed {
+    let text = simdutf8::compat::from_utf8(json).map_err(|error| Malformed {
         fault: Fault::Encoding,
         at: error.valid_up_to(),
     })?;
@@ -69,10 +69,8 @@ impl<'a> Reader<'a> {
         mut member: impl FnMut(&mut Self, Key<'a>) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         self.items([b'{', b'}'], "an object", |reader| {
-            let key = reader.scanner.string();
+            let key = reader.scanner.key();
             let key = reader.passed(key)?;
-            let colon = reader.scanner.take(b':');
-            reader.passed(colon.then_some(()))?;
             member(reader, Key(key))
         })
     }
@@ -86,10 +84,10 @@ impl<'a> Reader<'a> {
     /// Reads a string.
     #[inline]
     pub fn text(&mut self) -> Result<Text<'a>, Stop> {
-        self.expect(b'"', "a string")?;
-        let written = self.scanner.string();
-        let written = self.passed(written)?;
-        self.unescaped(written)
+        match self.scanner.string() {
+            Some(written) => self.unescaped(written),
+            None => Err(self.other("a string")),
+        }
     }
 
     /// Reads `true` or `false`.
@@ -152,12 +150,11 @@ impl<'a> Reader<'a> {
         }
         loop {
             item(self)?;
-            if !self.scanner.take(b',') {
-                break;
+            let next = self.scanner.next(end);
+            if self.passed(next)? == Next::End {
+                return Ok(());
             }
         }
-        let ended = self.scanner.take(end);
-        self.passed(ended.then_some(()))
     }
 
     fn word(&mut self, word: &str) -> Result<(), Stop> {

@@ -13,9 +13,20 @@ pub(super) struct Scanner<'a> {
 
 /// A string between its quotes, as it is written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Written<'a> {
-    pub(super) text: &'a str,
-    pub(super) has_escapes: bool,
+pub(super) enum Written<'a> {
+    /// It means what is written.
+    Plain(&'a str),
+    /// Something in it is escaped.
+    Escaped(&'a str),
+}
+
+/// What follows a value in a list or object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another one.
+    Item,
+    /// The end.
+    End,
 }
 
 /// Where what begins at some byte has been passed, or where it breaks off.
@@ -67,9 +78,65 @@ impl<'a> Scanner<'a> {
         is_next.then(|| self.at += word.len())
     }
 
-    /// Passes a string.
+    /// Passes a string; nearly all are plain and short.
     #[inline]
     pub(super) fn string(&mut self) -> Option<Written<'a>> {
+        let Some((text, behind)) = self.near() else {
+            return self.any_string();
+        };
+        self.at = behind;
+        Some(Written::Plain(text))
+    }
+
+    /// Passes a member's key and the colon behind it.
+    #[inline]
+    pub(super) fn key(&mut self) -> Option<Written<'a>> {
+        match self.near() {
+            Some((text, behind)) if self.text.as_bytes().get(behind) == Some(&b':') => {
+                self.at = behind + 1;
+                Some(Written::Plain(text))
+            }
+            _ => self.any_key(),
+        }
+    }
+
+    /// Passes what stands behind a value: a comma, or the bracket that ends the list or object.
+    #[inline]
+    pub(super) fn next(&mut self, end: u8) -> Option<Next> {
+        match self.peek()? {
+            b',' => {
+                self.at += 1;
+                Some(Next::Item)
+            }
+            byte if byte == end => {
+                self.at += 1;
+                Some(Next::End)
+            }
+            _ => None,
+        }
+    }
+
+    /// The string that is next, and what comes behind it, as far as that is seen at a glance.
+    #[inline]
+    fn near(&mut self) -> Option<(&'a str, usize)> {
+        let bytes = self.text.as_bytes();
+        if bytes.get(self.at) != Some(&b'"') {
+            return None;
+        }
+        let start = self.at + 1;
+        let end = self.ends.near(bytes, start)?;
+        let is_plain = bytes.get(end) == Some(&b'"');
+        is_plain.then(|| (&self.text[start..end], end + 1))
+    }
+
+    #[inline(never)]
+    fn any_key(&mut self) -> Option<Written<'a>> {
+        let key = self.any_string()?;
+        self.take(b':').then_some(key)
+    }
+
+    #[inline(never)]
+    fn any_string(&mut self) -> Option<Written<'a>> {
         if !self.take(b'"') {
             return None;
         }
@@ -89,7 +156,11 @@ impl<'a> Scanner<'a> {
         }
         let text = self.since(start);
         self.at += 1;
-        Some(Written { text, has_escapes })
+        Some(if has_escapes {
+            Written::Escaped(text)
+        } else {
+            Written::Plain(text)
+        })
     }
 
     /// Passes a whole value. Of a list or an object it is only seen to that it ends: whether all in it is well formed, and how

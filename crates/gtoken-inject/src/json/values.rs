@@ -26,19 +26,18 @@ impl<'a> Written<'a> {
     /// The text that is meant; none where half of a pair of surrogates is in it.
     #[inline]
     pub(super) fn text(self) -> Option<Text<'a>> {
-        if self.has_escapes {
-            self.unescaped()
-        } else {
-            Some(Text(Cow::Borrowed(self.text)))
+        match self {
+            Self::Plain(text) => Some(Text(Cow::Borrowed(text))),
+            Self::Escaped(text) => unescaped(text),
         }
     }
+}
 
-    #[cold]
-    fn unescaped(self) -> Option<Text<'a>> {
-        let json = ["\"", self.text, "\""].concat();
-        let text = serde_json::from_str(&json).ok()?;
-        Some(Text(Cow::Owned(text)))
-    }
+#[cold]
+fn unescaped(text: &str) -> Option<Text<'static>> {
+    let json = ["\"", text, "\""].concat();
+    let text = serde_json::from_str(&json).ok()?;
+    Some(Text(Cow::Owned(text)))
 }
 
 impl<'a, V> Map<'a, V> {
