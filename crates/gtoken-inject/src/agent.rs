@@ -6,11 +6,12 @@ use crate::annotation::{GENERATE_CONTAINER, UPDATE_CONTAINER};
 use crate::binding::Binding;
 use crate::json::write;
 use crate::options::Layers;
+use crate::patch::Json;
 use crate::settings::{AgentResources, Settings};
 use crate::variables::escape;
 
-/// More bytes than a container has.
-const USUAL: usize = 2 << 10;
+/// More bytes than the arguments have.
+const USUAL: usize = 512;
 
 /// How the agent is started in a pod.
 pub(crate) struct Agent<'a> {
@@ -51,19 +52,24 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// The container that no application starts before, in JSON.
-    pub(crate) fn gate(&self, has_budget: bool) -> String {
-        self.container(GENERATE_CONTAINER, has_budget, "")
+    /// The container that no application starts before.
+    pub(crate) fn gate(&self, has_budget: bool) -> AgentContainer<'_> {
+        AgentContainer {
+            agent: self,
+            name: GENERATE_CONTAINER,
+            has_budget,
+            restarts: false,
+        }
     }
 
-    /// The container that keeps the token fresh, in JSON; one that starts before the applications restarts by itself.
-    pub(crate) fn refresher(&self, has_budget: bool, is_native: bool) -> String {
-        let policy = if is_native {
-            r#","restartPolicy":"Always""#
-        } else {
-            ""
-        };
-        self.container(UPDATE_CONTAINER, has_budget, policy)
+    /// The container that keeps the token fresh; one that starts before the applications restarts by itself.
+    pub(crate) fn refresher(&self, has_budget: bool, is_native: bool) -> AgentContainer<'_> {
+        AgentContainer {
+            agent: self,
+            name: UPDATE_CONTAINER,
+            has_budget,
+            restarts: is_native,
+        }
     }
 
     /// The image, then the arguments, of the container of this name.
@@ -80,23 +86,30 @@ impl<'a> Agent<'a> {
             &self.refresher
         }
     }
+}
 
-    /// A container that satisfies Pod Security `restricted` on its own, with more members at its end.
-    ///
-    /// Where the pod has a budget as a whole, what containers ask for must not go beyond it.
-    fn container(&self, name: &str, has_budget: bool, more: &str) -> String {
-        let settings = self.settings;
-        let mut json = String::with_capacity(USUAL);
+/// A container that satisfies Pod Security `restricted` on its own.
+pub(crate) struct AgentContainer<'a> {
+    agent: &'a Agent<'a>,
+    name: &'static str,
+    /// Whether the pod has a budget as a whole: what containers ask for must not go beyond it.
+    has_budget: bool,
+    restarts: bool,
+}
+
+impl Json for AgentContainer<'_> {
+    fn write(&self, json: &mut String) {
+        let settings = self.agent.settings;
         let before_command = [
-            (r#"{"name":"#, name),
+            (r#"{"name":"#, self.name),
             (r#","image":"#, &*settings.image),
             (r#","imagePullPolicy":"#, settings.pull_policy.as_str()),
             (r#","command":["#, AGENT_COMMAND),
         ];
-        write(&mut json, &before_command);
-        for (index, arg) in self.args(name).iter().enumerate() {
+        write(json, &before_command);
+        for (index, arg) in self.agent.args(self.name).iter().enumerate() {
             let before = if index == 0 { r#"],"args":["# } else { "," };
-            write(&mut json, &[(before, arg)]);
+            write(json, &[(before, arg)]);
         }
         let user = settings.run_as_user.to_string();
         json.extend([
@@ -111,21 +124,23 @@ impl<'a> Agent<'a> {
             (r#","volumeMounts":[{"name":"#, &*settings.volume_name),
             (r#","mountPath":"#, &*settings.volume_path),
         ];
-        write(&mut json, &mount);
+        write(json, &mount);
         json.push_str("}]");
-        if !has_budget {
-            write(&mut json, &resources(&settings.resources));
+        if !self.has_budget {
+            write(json, &resources(&settings.resources));
             json.push_str("}}");
         }
-        json.extend([more, "}"]);
-        json
+        if self.restarts {
+            json.push_str(r#","restartPolicy":"Always""#);
+        }
+        json.push('}');
     }
 }
 
 impl Args {
     fn of(flags: &AgentFlags, settings: &Settings) -> Self {
         let mut args = Self {
-            all: String::with_capacity(USUAL / 4),
+            all: String::with_capacity(USUAL),
             ends: Vec::with_capacity(8),
         };
         flags.each(|name, value| args.push(&["--", name, "=", value]));
@@ -136,9 +151,7 @@ impl Args {
     }
 
     fn push(&mut self, parts: &[&str]) {
-        for part in parts {
-            self.all.push_str(&escape(part));
-        }
+        self.all.extend(parts.iter().map(|part| escape(part)));
         self.ends.push(self.all.len());
     }
 

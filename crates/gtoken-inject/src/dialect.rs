@@ -88,7 +88,10 @@ impl Dialect {
 
     /// The name that somebody may have meant who wrote another.
     fn meant(&self, full: &str) -> Option<String> {
-        let is_near = |known: &str| differs_by_at_most(full.as_bytes(), known.as_bytes(), SLIP);
+        let is_near = |known: &str| {
+            full.len().abs_diff(known.len()) <= SLIP
+                && differs_by_at_most(full.as_bytes(), known.as_bytes(), SLIP)
+        };
         if is_near(GOOGLE_SERVICE_ACCOUNT) {
             return Some(GOOGLE_SERVICE_ACCOUNT.to_owned());
         }

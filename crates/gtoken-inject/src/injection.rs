@@ -9,7 +9,7 @@ use crate::clash::{is_application, shows_token};
 use crate::form::Form;
 use crate::json::{quoted, write};
 use crate::options::{Layers, TokenSource};
-use crate::patch::Patch;
+use crate::patch::{Json as _, Patch};
 use crate::pod::{Container, Pod};
 use crate::reason::Warning;
 use crate::record::Record;
@@ -259,12 +259,15 @@ fn tell(pod: &Pod<'_>, record: &Record<'_>, patch: &mut Patch) {
     let Some(mut annotations) = pod.annotations() else {
         return;
     };
-    let record = record.to_json();
     if annotations.next().is_some() {
         let member = INJECTED.replace('/', "~1");
-        patch.add(&["/metadata/annotations/", &member].concat(), &record);
+        patch.add(&["/metadata/annotations/", &member].concat(), record);
     } else {
-        let annotations = ["{", &quoted(INJECTED), ":", &record, "}"].concat();
+        let mut annotations = String::new();
+        write(&mut annotations, &[("{", INJECTED)]);
+        annotations.push(':');
+        record.write(&mut annotations);
+        annotations.push('}');
         patch.add("/metadata/annotations", &annotations);
     }
 }

@@ -3,6 +3,19 @@
 /// More bytes than a patch has for a pod of few containers.
 const USUAL: usize = 6 << 10;
 
+/// What is written as JSON.
+pub(crate) trait Json {
+    /// Writes it at the end of a text.
+    fn write(&self, json: &mut String);
+}
+
+/// What is in JSON already.
+impl<T: AsRef<str>> Json for T {
+    fn write(&self, json: &mut String) {
+        json.push_str(self.as_ref());
+    }
+}
+
 /// The steps from the pod that was sent to the pod that is wanted, as JSON from the first step on.
 ///
 /// Only what an earlier injection added is ever removed.
@@ -20,8 +33,8 @@ impl Patch {
         if self.is_empty() { "[]" } else { &self.0 }
     }
 
-    /// Adds `values`, in JSON, at the end of a list, which is made where it is missing or `null`.
-    pub(crate) fn append<V: AsRef<str>>(
+    /// Adds `values` at the end of a list, which is made where it is missing or `null`.
+    pub(crate) fn append<V: Json>(
         &mut self,
         list: &str,
         exists: bool,
@@ -30,15 +43,15 @@ impl Patch {
         if exists {
             for value in values {
                 self.step("add", &[list, "/-"]);
-                self.value(value.as_ref());
+                self.value(&value);
             }
         } else {
             self.make(list, values);
         }
     }
 
-    /// Adds `values`, in JSON, before the element at an index of a list, which is made where it is missing or `null`.
-    pub(crate) fn insert<V: AsRef<str>>(
+    /// Adds `values` before the element at an index of a list, which is made where it is missing or `null`.
+    pub(crate) fn insert<V: Json>(
         &mut self,
         list: &str,
         exists: bool,
@@ -48,7 +61,7 @@ impl Patch {
         if exists {
             for (offset, value) in values.into_iter().enumerate() {
                 self.step("add", &[list, "/", &(at + offset).to_string()]);
-                self.value(value.as_ref());
+                self.value(&value);
             }
         } else {
             self.make(list, values);
@@ -60,23 +73,25 @@ impl Patch {
         self.step("remove", &[list, "/", &at.to_string()]);
     }
 
-    /// Puts a value, in JSON, at a new member.
-    pub(crate) fn add(&mut self, path: &str, value: &str) {
+    /// Puts a value at a new member.
+    pub(crate) fn add(&mut self, path: &str, value: &impl Json) {
         self.step("add", &[path]);
         self.value(value);
     }
 
     /// A list is only made to hold something: an empty one would be a change without a use.
-    fn make<V: AsRef<str>>(&mut self, list: &str, values: impl IntoIterator<Item = V>) {
+    fn make<V: Json>(&mut self, list: &str, values: impl IntoIterator<Item = V>) {
         let mut values = values.into_iter();
         let Some(first) = values.next() else {
             return;
         };
         self.step("add", &[list]);
         self.reopen();
-        self.0.extend([r#","value":["#, first.as_ref()]);
+        self.0.push_str(r#","value":["#);
+        first.write(&mut self.0);
         for value in values {
-            self.0.extend([",", value.as_ref()]);
+            self.0.push(',');
+            value.write(&mut self.0);
         }
         self.0.push_str("]}]");
     }
@@ -98,9 +113,11 @@ impl Patch {
     }
 
     /// Gives the last step a value.
-    fn value(&mut self, value: &str) {
+    fn value(&mut self, value: &impl Json) {
         self.reopen();
-        self.0.extend([r#","value":"#, value, "}]"]);
+        self.0.push_str(r#","value":"#);
+        value.write(&mut self.0);
+        self.0.push_str("}]");
     }
 
     /// Takes away what closes the last step.

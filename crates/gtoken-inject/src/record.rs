@@ -7,12 +7,9 @@ use serde::Deserialize;
 
 use crate::annotation::{GENERATE_CONTAINER, INJECTED, UPDATE_CONTAINER};
 use crate::json::quote_within;
-use crate::patch::Patch;
+use crate::patch::{Json, Patch};
 use crate::pod::{Container, Pod};
 use crate::variables::may_be_ours;
-
-/// More bytes than a record has of a pod with an agent.
-const USUAL: usize = 2 << 10;
 
 /// What was added to a pod. Only what still equals it is ours; all else is the user's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -38,33 +35,6 @@ impl Record<'_> {
         let text = pod.annotation(INJECTED);
         let record = text.map(serde_json::from_str).transpose();
         record.map_err(|_| InvalidRecord)
-    }
-
-    /// The annotation's value, as a JSON string.
-    pub(crate) fn to_json(&self) -> String {
-        let mut json = String::with_capacity(USUAL);
-        json.push('"');
-        if !self.agents.is_empty() {
-            member("agents", &mut json);
-            map(&self.agents, &mut json, |texts, json| list(texts, json));
-        }
-        if !self.env.is_empty() {
-            member("env", &mut json);
-            map(&self.env, &mut json, |content, json| {
-                quote_within(content, json);
-            });
-        }
-        if let Some(path) = &self.mount {
-            member("mount", &mut json);
-            quote_within(path, &mut json);
-        }
-        if let Some((name, content)) = &self.volume {
-            member("volume", &mut json);
-            list([name, content], &mut json);
-        }
-        let is_empty = json.len() == 1;
-        json.push_str(if is_empty { r#"{}""# } else { r#"}""# });
-        json
     }
 
     /// Takes out of a pod what is ours still; the patch does the same to the pod that was sent.
@@ -121,11 +91,34 @@ impl Record<'_> {
     }
 }
 
-/// Begins a member of the record, and the record with its first one.
-fn member(name: &str, json: &mut String) {
-    json.push(if json.len() == 1 { '{' } else { ',' });
-    quote_within(name, json);
-    json.push(':');
+/// The annotation's value, as a JSON string.
+impl Json for Record<'_> {
+    fn write(&self, json: &mut String) {
+        json.push_str(r#""{"#);
+        let start = json.len();
+        let member = |name, json: &mut String| {
+            json.push_str(if json.len() > start { "," } else { "" });
+            quote_within(name, json);
+            json.push(':');
+        };
+        if !self.agents.is_empty() {
+            member("agents", json);
+            map(&self.agents, json, |texts, json| list(texts, json));
+        }
+        if !self.env.is_empty() {
+            member("env", json);
+            map(&self.env, json, |content, json| quote_within(content, json));
+        }
+        if let Some(path) = &self.mount {
+            member("mount", json);
+            quote_within(path, json);
+        }
+        if let Some((name, content)) = &self.volume {
+            member("volume", json);
+            list([name, content], json);
+        }
+        json.push_str(r#"}""#);
+    }
 }
 
 fn map<T>(map: &BTreeMap<Cow<'_, str>, T>, json: &mut String, write: impl Fn(&T, &mut String)) {
@@ -179,7 +172,9 @@ mod tests {
             ..whole.clone()
         };
         for record in [Record::default(), without_agents, whole] {
-            let json: String = serde_json::from_str(&record.to_json()).unwrap();
+            let mut json = String::new();
+            record.write(&mut json);
+            let json: String = serde_json::from_str(&json).unwrap();
             assert_eq!(
                 serde_json::from_str::<Record<'_>>(&json).unwrap(),
                 record,

@@ -190,7 +190,7 @@ fn from_field(field: PodField) -> Variable<'static> {
 /// Keeps Kubernetes from expanding a value that is meant as it stands: it reads `$$` as `$`.
 pub(crate) fn escape(value: &str) -> Cow<'_, str> {
     // Hardly any holds one.
-    if value.contains('$') {
+    if value.as_bytes().contains(&b'$') {
         value.replace('$', "$$").into()
     } else {
         value.into()
