@@ -46,6 +46,7 @@ mod activity;
 mod answer;
 mod crowd;
 mod fair;
+mod gather;
 mod handshake;
 mod intake;
 
@@ -58,6 +59,7 @@ use activity::{Active, Activity, Heard};
 use answer::Answer;
 pub(crate) use crowd::{Crowd, Member, Place};
 use fair::Fair;
+use gather::Gather;
 use handshake::Failed;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -194,7 +196,7 @@ async fn speak<I>(
             .max_concurrent_streams(MOST_STREAMS)
             .max_header_list_size(MOST_HEAD.into())
             .max_send_buf_size(SEND_BUFFER)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Gather::new(stream)), service);
         converse(Box::pin(connection), &activity, &member, ending).await;
     } else {
         // hyper's own limit for heads begins when the answer before it ends, and would end idle connections with it.
