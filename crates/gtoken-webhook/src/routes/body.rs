@@ -14,6 +14,9 @@ use crate::room::{NoRoom, Share};
 /// The largest body that is answered, in bytes: the largest object of an API server (3 MiB), twice (old and new), and more.
 pub(super) const MAX_BODY: usize = 8 << 20;
 
+/// The most bytes that are made room for before they have come: more than nearly all reviews have.
+const MOST_PROMISED: usize = 256 << 10;
+
 /// The most bytes that are read and thrown away of a body that is not wanted.
 const MAX_DISCARDED: usize = 64 << 20;
 
@@ -60,7 +63,10 @@ where
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(Unread::TooLarge);
     }
-    let mut whole = Whole::default();
+    let mut whole = Whole {
+        promised: usize::try_from(body.size_hint().lower()).unwrap_or(MAX_BODY),
+        ..Whole::default()
+    };
     let mut length = 0;
     loop {
         let frame = tokio::select! {
@@ -103,6 +109,8 @@ where
 /// would each take more memory than they hold.
 #[derive(Debug, Default)]
 struct Whole {
+    /// How long the body says that it is.
+    promised: usize,
     first: Bytes,
     all: BytesMut,
 }
@@ -112,6 +120,9 @@ impl Whole {
         if self.all.is_empty() && self.first.is_empty() {
             self.first = chunk;
         } else {
+            if self.all.is_empty() {
+                self.all.reserve(self.promised.min(MOST_PROMISED));
+            }
             self.all.extend_from_slice(&std::mem::take(&mut self.first));
             self.all.extend_from_slice(&chunk);
         }
