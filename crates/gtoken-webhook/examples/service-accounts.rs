@@ -3,8 +3,11 @@
 //! `service-accounts COUNT BOUND KUBECONFIG`: so many in all, the first of them with a role, and the file that says how
 //! to reach it; it says `serving`, and does so until it is ended.
 
+use std::time::{Duration, SystemTime};
+
 use anyhow::Context as _;
 use gtoken_sandbox::{Config, Sandbox};
+use serde_json::json;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
 const GOOGLE_IDENTITY: &str = "reader@gtoken-sandbox.iam.gserviceaccount.com";
@@ -16,19 +19,20 @@ fn main() -> anyhow::Result<()> {
     };
     let (count, bound): (u32, u32) = (count.parse()?, bound.parse()?);
     let sandbox = Sandbox::start(Config::default())?;
-    let annotations = [
-        ("amazonaws.com/role-arn", ROLE),
-        ("iam.gke.io/gcp-service-account", GOOGLE_IDENTITY),
-    ];
+    let annotations = json!({
+        "amazonaws.com/role-arn": ROLE,
+        "iam.gke.io/gcp-service-account": GOOGLE_IDENTITY,
+    });
+    // Those that were created just now would be remembered as such for a while.
+    let created = SystemTime::now() - Duration::from_hours(1);
     for number in 0..count {
-        let annotations = if number < bound {
-            &annotations[..]
-        } else {
-            &[]
-        };
-        let (namespace, name) = (format!("team-{}", number / 100), format!("reader-{number}"));
-        let kubernetes = sandbox.kubernetes();
-        kubernetes.put_service_account(&namespace, &name, annotations);
+        let metadata = json!({
+            "namespace": format!("team-{}", number / 100),
+            "name": format!("reader-{number}"),
+            "annotations": if number < bound { annotations.clone() } else { json!({}) },
+        });
+        let object = json!({"metadata": metadata});
+        sandbox.kubernetes().put_object_at(object, created);
     }
     std::fs::write(kubeconfig, sandbox.kubeconfig()).context("cannot write the kubeconfig")?;
     println!("serving");

@@ -115,12 +115,21 @@ impl Kubernetes {
     ///
     /// If it has no `metadata.namespace` and `metadata.name`, for then there is no place for it.
     pub fn put_object(&self, object: Value) {
+        self.put_object_at(object, SystemTime::now());
+    }
+
+    /// The same as if it had been written at that time.
+    ///
+    /// # Panics
+    ///
+    /// As [`put_object`](Self::put_object).
+    pub fn put_object_at(&self, object: Value, time: SystemTime) {
         let text = |field: &str| object["metadata"][field].as_str().map(str::to_owned);
         let (Some(namespace), Some(name)) = (text("namespace"), text("name")) else {
             panic!("an object to put needs metadata.namespace and metadata.name: {object}");
         };
         let writer = Writer {
-            now: SystemTime::now(),
+            now: time,
             manager: "kubectl",
         };
         let key = object::key(&namespace, &name);
