@@ -1,5 +1,6 @@
 //! `cargo xtask codegen`: the files that are made from others, each kept in the repository and in step with its source.
 
+mod help;
 mod irsa;
 mod manifests;
 mod reference;

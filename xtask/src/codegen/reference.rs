@@ -1,6 +1,5 @@
 //! The table of every annotation, label, flag and variable, from what the programs themselves read and tell.
 
-mod help;
 mod rows;
 #[cfg(test)]
 mod shown;
@@ -10,10 +9,10 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, bail};
 use gtoken_inject::annotation::{GOOGLE_SERVICE_ACCOUNT, INJECT_LABEL, INJECTED, Name, PREFIX};
 
+use super::help::{self, Entry};
 use crate::process;
 use crate::programs;
 use crate::workspace::Workspace;
-use help::Entry;
 use rows::{AGENT, ANNOTATIONS, Row, VARIABLES, WEBHOOK};
 
 /// `docs/reference.md`.
