@@ -55,7 +55,7 @@ enum Command {
     /// Run every check there is, the end-to-end suite included: what the continuous integration runs
     Ci,
     /// Run every check that needs no root; ends with the line `N passed, N failed, N skipped`
-    Test,
+    Test(test::Arguments),
     /// Check budgets, module trees, dependency walls, manifests and the table of invariants
     Tidy,
 }
@@ -85,7 +85,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dist(arguments) => dist::run(&workspace()?, &arguments),
         Command::E2e(arguments) => e2e::run(&workspace()?, &arguments),
         Command::Image(arguments) => image::run(&workspace()?, &arguments),
-        Command::Test => test::run(&workspace()?),
+        Command::Test(arguments) => test::run(&workspace()?, &arguments),
         Command::Tidy => tidy::run(&workspace()?),
     }
 }

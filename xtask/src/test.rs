@@ -4,6 +4,7 @@ mod chart;
 mod deny;
 mod golang;
 mod tally;
+mod terminal;
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -25,6 +26,17 @@ pub(crate) enum Outcome {
     Counted(Tally),
 }
 
+impl Outcome {
+    /// Passed, if nothing is wrong.
+    fn of(problems: &[impl ToString]) -> Self {
+        if problems.is_empty() {
+            return Self::Passed;
+        }
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Self::Failed(problems.join("\n          "))
+    }
+}
+
 type Step = (&'static str, fn(&Workspace) -> anyhow::Result<Outcome>);
 
 const STEPS: &[Step] = &[
@@ -36,6 +48,7 @@ const STEPS: &[Step] = &[
     ("Go", golang::check),
     ("generated files", chart::generated),
     ("chart", chart::chart),
+    ("completions and manual pages", terminal::check),
     ("tidy", tidy),
     ("demo", demo),
     ("weight", weight),
@@ -44,9 +57,28 @@ const STEPS: &[Step] = &[
 /// What the continuous integration does after these.
 const LAST: Step = ("end to end", e2e::check);
 
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run only the steps with this in their name
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    filter: String,
+}
+
 /// Runs every step that needs no root, then says what each of them did.
-pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<ExitCode> {
-    run_steps(workspace, STEPS)
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let wanted = |(name, _): &&Step| name.contains(&arguments.filter);
+    let steps: Vec<_> = STEPS.iter().filter(wanted).copied().collect();
+    anyhow::ensure!(
+        !steps.is_empty(),
+        "no step has `{}` in its name; they are: {}",
+        arguments.filter,
+        STEPS
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    run_steps(workspace, &steps)
 }
 
 /// Runs these, then the end-to-end suite.

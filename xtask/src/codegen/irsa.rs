@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
+use super::File;
 use crate::go;
 use crate::helm;
 use crate::process;
@@ -25,10 +26,7 @@ const VALUES: &str = "e2e/suite/manifests/external-dns-values.yaml";
 const SHOWN: [&str; 2] = ["serviceaccount", "deployment"];
 
 /// The ServiceAccount and the Deployment of external-dns.
-pub(super) fn external_dns(
-    workspace: &Workspace,
-    _present: Option<&str>,
-) -> anyhow::Result<String> {
+pub(super) fn external_dns(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
     let folder = downloaded(workspace)?;
     let mut helm = helm::helm(workspace)?;
     helm.args(["template", "external-dns"])
@@ -38,10 +36,14 @@ pub(super) fn external_dns(
         helm.arg(format!("--show-only=templates/{name}.yaml"));
     }
     let rendered = process::output(&mut helm)?;
-    Ok(format!(
+    let text = format!(
         "# Made from {MODULE} and external-dns-values.yaml by `cargo xtask codegen`.\n{}\n",
         rendered.trim_end()
-    ))
+    );
+    Ok(vec![File::new(
+        "e2e/suite/manifests/external-dns.yaml",
+        text,
+    )])
 }
 
 /// The folder that Go unpacks the module into, once it is seen to be what it was.

@@ -1,7 +1,10 @@
 //! What is made of the chart in `deploy/chart`: its own version, and the manifests for those who do not use Helm.
 
+use std::fs;
+
 use anyhow::{Context as _, ensure};
 
+use super::File;
 use crate::helm;
 use crate::process;
 use crate::workspace::Workspace;
@@ -26,19 +29,22 @@ metadata:
 ";
 
 /// `Chart.yaml` with the version of this workspace in both of its places.
-pub(super) fn chart(_workspace: &Workspace, present: Option<&str>) -> anyhow::Result<String> {
-    stamp(present.context("there is no chart")?, VERSION)
+pub(super) fn chart(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
+    let path = "deploy/chart/Chart.yaml";
+    let present = fs::read_to_string(workspace.root.join(path)).context("there is no chart")?;
+    Ok(vec![File::new(path, stamp(&present, VERSION)?)])
 }
 
 /// `install.yaml`: the namespace, and the chart as it is without any value of the user's.
-pub(super) fn install(workspace: &Workspace, _present: Option<&str>) -> anyhow::Result<String> {
+pub(super) fn install(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
     let rendered = process::output(helm::helm(workspace)?.args([
         "template",
         "gtoken-webhook",
         "deploy/chart",
         "--namespace=gtoken",
     ]))?;
-    Ok(format!("{HEAD}{}\n", rendered.trim_end()))
+    let text = format!("{HEAD}{}\n", rendered.trim_end());
+    Ok(vec![File::new("deploy/install.yaml", text)])
 }
 
 fn stamp(text: &str, version: &str) -> anyhow::Result<String> {

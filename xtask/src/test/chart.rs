@@ -125,7 +125,8 @@ const RENDERED: [(&str, &str); 23] = [
 
 /// Compares every generated file with what its source makes.
 pub(super) fn generated(workspace: &Workspace) -> anyhow::Result<Outcome> {
-    Ok(judged(&codegen::stale(workspace)?))
+    let (stale, _) = codegen::stale(workspace)?;
+    Ok(Outcome::of(&stale))
 }
 
 /// Lints the chart, and gives it values that it must take or refuse.
@@ -140,7 +141,7 @@ pub(super) fn chart(workspace: &Workspace) -> anyhow::Result<Outcome> {
     for (argument, text) in RENDERED {
         problems.extend(rendered(template(workspace)?.arg(argument), text)?);
     }
-    Ok(judged(&problems))
+    Ok(Outcome::of(&problems))
 }
 
 fn template(workspace: &Workspace) -> anyhow::Result<Command> {
@@ -168,12 +169,4 @@ fn rendered(command: &mut Command, text: &str) -> anyhow::Result<Option<String>>
     let rendered = process::output(command)?;
     Ok((!rendered.contains(text))
         .then(|| format!("`{}` renders no {text:?}", process::describe(command))))
-}
-
-fn judged(problems: &[impl ToString]) -> Outcome {
-    if problems.is_empty() {
-        return Outcome::Passed;
-    }
-    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    Outcome::Failed(problems.join("\n          "))
 }
