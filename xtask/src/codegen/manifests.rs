@@ -42,6 +42,7 @@ pub(super) fn install(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
         "gtoken-webhook",
         "deploy/chart",
         "--namespace=gtoken",
+        "--skip-tests",
     ]))?;
     let text = format!("{HEAD}{}\n", rendered.trim_end());
     Ok(vec![File::new("deploy/install.yaml", text)])
@@ -113,6 +114,38 @@ mod tests {
         let agent = json!(format!("--image={AGENT_IMAGE}"));
         let args = container["args"].as_array().unwrap();
         assert!(args.contains(&agent), "{args:?}");
+    }
+
+    /// A metric that is renamed would leave an alert that never fires.
+    #[test]
+    fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+        const PREFIX: &str = "gtoken_webhook_";
+        let metrics = include_str!("../../../crates/gtoken-webhook/src/metrics.rs");
+        let mut asked = 0;
+        for text in [
+            include_str!("../../../deploy/chart/files/alerts.yaml"),
+            include_str!("../../../deploy/chart/files/dashboard.json"),
+        ] {
+            for (start, _) in text.match_indices(PREFIX) {
+                let name = &text[start + PREFIX.len()..];
+                let is_end = |c: char| !c.is_ascii_lowercase() && c != '_';
+                let name = &name[..name.find(is_end).unwrap_or(name.len())];
+                let suffixes = ["_bucket", "_seconds", "_total", "_info"];
+                let base = suffixes.iter().fold(name, |name, suffix| {
+                    name.strip_suffix(suffix).unwrap_or(name)
+                });
+                assert!(metrics.contains(&format!("(\"{base}\", help")), "{name}");
+                asked += 1;
+            }
+        }
+        assert!(asked > 15, "{asked}");
+    }
+
+    #[test]
+    fn the_dashboard_is_json() {
+        let text = include_str!("../../../deploy/chart/files/dashboard.json");
+        let dashboard: Value = serde_json::from_str(text).unwrap();
+        assert!(dashboard["panels"].as_array().unwrap().len() >= 10);
     }
 
     #[test]
@@ -192,7 +225,15 @@ mod tests {
                     {
                         "key": "kubernetes.io/metadata.name",
                         "operator": "NotIn",
-                        "values": ["gtoken", "kube-node-lease", "kube-public", "kube-system"],
+                        "values": [
+                            "gke-gmp-system",
+                            "gmp-public",
+                            "gmp-system",
+                            "gtoken",
+                            "kube-node-lease",
+                            "kube-public",
+                            "kube-system",
+                        ],
                     },
                     {"key": "admission.gtoken/ignore", "operator": "DoesNotExist"},
                 ])
