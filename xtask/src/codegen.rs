@@ -7,6 +7,7 @@ mod man;
 mod manifests;
 mod reference;
 mod told;
+mod values;
 
 use std::fmt;
 use std::fs;
@@ -48,6 +49,7 @@ type Source = fn(&Workspace) -> anyhow::Result<Vec<File>>;
 const SOURCES: &[Source] = &[
     manifests::chart,
     manifests::install,
+    values::table,
     reference::table,
     completions::files,
     man::files,
