@@ -5,6 +5,7 @@ mod help;
 mod irsa;
 mod man;
 mod manifests;
+mod manual;
 mod reference;
 mod told;
 mod values;
@@ -49,6 +50,7 @@ type Source = fn(&Workspace) -> anyhow::Result<Vec<File>>;
 const SOURCES: &[Source] = &[
     manifests::chart,
     manifests::install,
+    manual::files,
     values::table,
     reference::table,
     completions::files,

@@ -3,6 +3,7 @@
 mod chart;
 mod deny;
 mod golang;
+mod manual;
 mod tally;
 mod terminal;
 
@@ -13,7 +14,7 @@ pub(crate) use tally::{Tally, of_last_line};
 
 use crate::dist::{self, Site};
 use crate::workspace::Workspace;
-use crate::{e2e, process, tidy};
+use crate::{e2e, packages, process, tidy};
 
 /// What became of one step.
 pub(crate) enum Outcome {
@@ -49,6 +50,7 @@ const STEPS: &[Step] = &[
     ("generated files", chart::generated),
     ("chart", chart::chart),
     ("completions and manual pages", terminal::check),
+    ("step by step", manual::check),
     ("tidy", tidy),
     ("demo", demo),
     ("weight", weight),
@@ -198,6 +200,22 @@ fn weight(workspace: &Workspace) -> anyhow::Result<Outcome> {
 fn typed(workspace: &Workspace, arguments: &[&str], remedy: &str) -> anyhow::Result<Outcome> {
     let xtask = ["run", "--quiet", "--locked", "--package", "xtask", "--"];
     judged(workspace.cargo().args(xtask).args(arguments), remedy)
+}
+
+/// Installs what is missing of these programs, each with Debian's package of it, or says why it cannot be done.
+fn installed(needed: &[(&str, &'static str)]) -> anyhow::Result<Option<Outcome>> {
+    let missing = needed
+        .iter()
+        .filter(|(program, _)| packages::find(program).is_none());
+    let missing: Vec<_> = missing.map(|(_, package)| *package).collect();
+    if !missing.is_empty() && !rustix::process::geteuid().is_root() {
+        let missing = missing.join(", ");
+        return Ok(Some(Outcome::Skipped(format!(
+            "only root can install {missing}"
+        ))));
+    }
+    packages::install(missing)?;
+    Ok(None)
 }
 
 /// Runs a command whose exit code says it all.

@@ -12,13 +12,17 @@ use crate::workspace::Workspace;
 /// The version of every part of this workspace.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What stands above the rendered chart. The namespace takes only pods that can do no harm to their node.
+/// What stands above everything in `install.yaml`.
 const HEAD: &str = "\
 # Made from deploy/chart by `cargo xtask codegen`; change it there.
 #
 # Install it by `kubectl apply -f`. The webhook makes its certificates itself, keeps them in the Secret
 # gtoken-webhook-certs, and has the API server trust them by the caBundles of the MutatingWebhookConfiguration.
 ---
+";
+
+/// The namespace for those who do not use Helm; it takes only pods that can do no harm to their node.
+pub(super) const NAMESPACE: &str = "\
 apiVersion: v1
 kind: Namespace
 metadata:
@@ -44,7 +48,7 @@ pub(super) fn install(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
         "--namespace=gtoken",
         "--skip-tests",
     ]))?;
-    let text = format!("{HEAD}{}\n", rendered.trim_end());
+    let text = format!("{HEAD}{NAMESPACE}{}\n", rendered.trim_end());
     Ok(vec![File::new("deploy/install.yaml", text)])
 }
 

@@ -3,8 +3,7 @@
 use std::io::Write as _;
 use std::process::Command;
 
-use super::Outcome;
-use crate::packages;
+use super::{Outcome, installed};
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -67,17 +66,9 @@ const ZSH: (&str, &str) = (
 
 /// Tries everything in this folder on the shells and on troff.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
-    let missing = NEEDED
-        .iter()
-        .filter(|(program, _)| packages::find(program).is_none());
-    let missing: Vec<_> = missing.map(|(_, package)| *package).collect();
-    if !missing.is_empty() && !rustix::process::geteuid().is_root() {
-        return Ok(Outcome::Skipped(format!(
-            "only root can install {}",
-            missing.join(", ")
-        )));
+    if let Some(skipped) = installed(&NEEDED)? {
+        return Ok(skipped);
     }
-    packages::install(missing)?;
     let mut problems = typed(workspace, BASH)?;
     problems.extend(typed(workspace, ZSH)?);
     problems.extend(offered(workspace)?);
