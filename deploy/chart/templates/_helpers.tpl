@@ -14,6 +14,19 @@ app.kubernetes.io/part-of: gtoken
 {{- end }}
 {{- end }}
 
+{{/* The name of the webhook configuration, and of its entry for pods that demand nothing: ours, or those of the Go gtoken. */}}
+{{- define "gtoken.configuration" -}}
+{{ ternary "mutating-gtoken-webhook-cfg" "gtoken-webhook" .Values.migration.fromGo }}
+{{- end }}
+{{- define "gtoken.optional" -}}
+{{ ternary "gtoken.doit-intl.com" "optional.pods.gtoken" .Values.migration.fromGo }}
+{{- end }}
+
+{{/* The port that reviews are taken on: the one that the firewall of a private GKE cluster lets API servers reach, or the Go gtoken's. */}}
+{{- define "gtoken.port" -}}
+{{ ternary 8443 10250 .Values.migration.fromGo }}
+{{- end }}
+
 {{/* An image by its name: its values, then the version that an empty tag means. */}}
 {{- define "gtoken.image" -}}
 {{- $image := index . 0 -}}
@@ -58,10 +71,13 @@ app.kubernetes.io/part-of: gtoken
 {{- fail "webhook.failClosed needs kube-system in webhook.excludedNamespaces: a cluster could not mend itself while no webhook answers" }}
 {{- end }}
 {{- end }}
+{{- if and .Values.migration.fromGo (ne .Values.tls.mode "self") }}
+{{- fail "migration.fromGo needs tls.mode=self, which keeps the authority of the Go gtoken trusted while its pods answer" }}
+{{- end }}
 {{- if eq .Values.test.namespace .Release.Namespace }}
 {{- fail "test.namespace is the release's own, whose pods are left alone; give another, which is made and removed" }}
 {{- end }}
-{{- with lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" "gtoken-webhook" }}
+{{- with lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" (include "gtoken.configuration" .) }}
 {{- $release := dig "annotations" "meta.helm.sh/release-name" "" .metadata }}
 {{- $namespace := dig "annotations" "meta.helm.sh/release-namespace" "" .metadata }}
 {{- if and $release (or (ne $release $.Release.Name) (ne $namespace $.Release.Namespace)) }}

@@ -1,6 +1,7 @@
 //! The chart, as Helm itself sees it: what it renders and what it refuses; and whether an API server would take it.
 
 mod api;
+mod migration;
 mod schema;
 mod values;
 
@@ -39,6 +40,10 @@ pub(super) fn chart(workspace: &Workspace) -> anyhow::Result<Outcome> {
     for (argument, text) in RENDERED {
         problems.extend(rendered(template(workspace)?.arg(argument), text, &apis)?);
     }
+    let mut from_go = template(workspace)?;
+    problems.extend(migration::problems(
+        from_go.arg("--set=migration.fromGo=true"),
+    )?);
     println!(
         "{} sets of values refused, {} rendered, each checked against {}",
         REFUSED.len(),

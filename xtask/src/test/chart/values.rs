@@ -92,6 +92,11 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "/metrics/prometheusRule",
     ),
     (
+        "--set=migration.fromGo=true,tls.mode=files",
+        "migration.fromGo needs tls.mode=self",
+    ),
+    ("--set=migration.from=go", "'from' not allowed"),
+    (
         "--set=test.namespace=gtoken",
         "test.namespace is the release's own",
     ),
@@ -244,6 +249,14 @@ pub(super) const RENDERED: &[(&str, &str)] = &[
     (
         "--set=tls.mode=files,tls.certManager.enabled=true,tls.certManager.issuer.name=vault,tls.certManager.issuer.kind=ClusterIssuer",
         "kind: ClusterIssuer",
+    ),
+    (
+        "--set=migration.fromGo=true",
+        "name: mutating-gtoken-webhook-cfg",
+    ),
+    (
+        "--set=migration.fromGo=true,migration.goAnswers=false",
+        "automountServiceAccountToken: false",
     ),
     ("--set=test.namespace=probe", "namespace: probe"),
     (
