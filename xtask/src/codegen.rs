@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use crate::workspace::Workspace;
+pub(crate) use manifests::install_manifest;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

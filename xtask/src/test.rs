@@ -14,7 +14,7 @@ pub(crate) use tally::{Tally, of_last_line};
 
 use crate::dist::{self, Site};
 use crate::workspace::Workspace;
-use crate::{e2e, packages, process, tidy};
+use crate::{e2e, packages, process, release, tidy};
 
 /// What became of one step.
 pub(crate) enum Outcome {
@@ -51,6 +51,7 @@ const STEPS: &[Step] = &[
     ("chart", chart::chart),
     ("completions and manual pages", terminal::check),
     ("step by step", manual::check),
+    ("workflows", release::check),
     ("tidy", tidy),
     ("demo", demo),
     ("weight", weight),
@@ -203,7 +204,7 @@ fn typed(workspace: &Workspace, arguments: &[&str], remedy: &str) -> anyhow::Res
 }
 
 /// Installs what is missing of these programs, each with Debian's package of it, or says why it cannot be done.
-fn installed(needed: &[(&str, &'static str)]) -> anyhow::Result<Option<Outcome>> {
+pub(crate) fn installed(needed: &[(&str, &'static str)]) -> anyhow::Result<Option<Outcome>> {
     let missing = needed
         .iter()
         .filter(|(program, _)| packages::find(program).is_none());

@@ -1,6 +1,7 @@
 //! What is made of the chart in `deploy/chart`: its own version, and the manifests for those who do not use Helm.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
@@ -41,15 +42,16 @@ pub(super) fn chart(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
 
 /// `install.yaml`: the namespace, and the chart as it is without any value of the user's.
 pub(super) fn install(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
-    let rendered = process::output(helm::helm(workspace)?.args([
-        "template",
-        "gtoken-webhook",
-        "deploy/chart",
-        "--namespace=gtoken",
-        "--skip-tests",
-    ]))?;
-    let text = format!("{HEAD}{NAMESPACE}{}\n", rendered.trim_end());
+    let text = install_manifest(workspace, Path::new("deploy/chart"))?;
     Ok(vec![File::new("deploy/install.yaml", text)])
+}
+
+/// The text of `install.yaml`, of a chart in this folder.
+pub(crate) fn install_manifest(workspace: &Workspace, chart: &Path) -> anyhow::Result<String> {
+    let mut template = helm::helm(workspace)?;
+    template.args(["template", "gtoken-webhook"]).arg(chart);
+    let rendered = process::output(template.args(["--namespace=gtoken", "--skip-tests"]))?;
+    Ok(format!("{HEAD}{NAMESPACE}{}\n", rendered.trim_end()))
 }
 
 fn stamp(text: &str, version: &str) -> anyhow::Result<String> {
