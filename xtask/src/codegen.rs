@@ -1,8 +1,14 @@
 //! `cargo xtask codegen`: the files that are made from others, each kept in the repository and in step with its source.
 
+mod completions;
+mod help;
 mod irsa;
+mod man;
 mod manifests;
+mod manual;
 mod reference;
+mod told;
+mod values;
 
 use std::fmt;
 use std::fs;
@@ -13,6 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use crate::workspace::Workspace;
+pub(crate) use manifests::install_manifest;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -21,18 +28,35 @@ pub(crate) struct Arguments {
     check: bool,
 }
 
-/// A generated file, by its path from the root, and what makes its text.
-type Generated = (
-    &'static str,
-    fn(&Workspace, Option<&str>) -> anyhow::Result<String>,
-);
+/// A file that is made, by its path from the root.
+#[derive(Debug)]
+struct File {
+    path: String,
+    text: String,
+}
 
-/// In this order, since some are made from others.
-const FILES: &[Generated] = &[
-    ("deploy/chart/Chart.yaml", manifests::chart),
-    ("deploy/install.yaml", manifests::install),
-    ("docs/reference.md", reference::table),
-    ("e2e/suite/manifests/external-dns.yaml", irsa::external_dns),
+impl File {
+    fn new(path: impl Into<String>, text: String) -> Self {
+        Self {
+            path: path.into(),
+            text,
+        }
+    }
+}
+
+/// What makes files.
+type Source = fn(&Workspace) -> anyhow::Result<Vec<File>>;
+
+/// In this order, since some read what others write.
+const SOURCES: &[Source] = &[
+    manifests::chart,
+    manifests::install,
+    manual::files,
+    values::table,
+    reference::table,
+    completions::files,
+    man::files,
+    irsa::external_dns,
 ];
 
 /// A file that is not what its source makes.
@@ -57,45 +81,50 @@ impl fmt::Display for Stale {
 /// Writes what is stale, or says so and fails.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.check {
-        let stale = stale(workspace)?;
+        let (stale, compared) = stale(workspace)?;
         for file in &stale {
             println!("{file}");
         }
-        println!(
-            "codegen: {} files compared, {} stale",
-            FILES.len(),
-            stale.len()
-        );
+        println!("codegen: {compared} files compared, {} stale", stale.len());
         return Ok(ExitCode::from(u8::from(!stale.is_empty())));
     }
-    for file in FILES {
-        if update(workspace, file)? {
-            println!("wrote {}", file.0);
+    for source in SOURCES {
+        for file in source(workspace)? {
+            if update(workspace, &file)? {
+                println!("wrote {}", file.path);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every file that is not what its source makes.
-pub(crate) fn stale(workspace: &Workspace) -> anyhow::Result<Vec<Stale>> {
-    let found = FILES.iter().map(|file| compare(workspace, file));
-    found.filter_map(Result::transpose).collect()
+/// Every file that is not what its source makes, and how many were compared.
+pub(crate) fn stale(workspace: &Workspace) -> anyhow::Result<(Vec<Stale>, usize)> {
+    let mut found = (Vec::new(), 0);
+    for source in SOURCES {
+        let files = source(workspace)?;
+        found.1 += files.len();
+        for file in &files {
+            found.0.extend(compare(workspace, file)?);
+        }
+    }
+    Ok(found)
 }
 
-fn compare(workspace: &Workspace, (path, make): &Generated) -> anyhow::Result<Option<Stale>> {
+fn compare(workspace: &Workspace, File { path, text }: &File) -> anyhow::Result<Option<Stale>> {
     let present = read(&workspace.root.join(path))?;
-    let wanted = make(workspace, present.as_deref())?;
-    Ok(difference(path, present.as_deref(), &wanted))
+    Ok(difference(path, present.as_deref(), text))
 }
 
 /// Writes the file if it is stale, and says whether it was.
-fn update(workspace: &Workspace, (path, make): &Generated) -> anyhow::Result<bool> {
-    let file = workspace.root.join(path);
-    let present = read(&file)?;
-    let wanted = make(workspace, present.as_deref())?;
-    let is_stale = difference(path, present.as_deref(), &wanted).is_some();
+fn update(workspace: &Workspace, file: &File) -> anyhow::Result<bool> {
+    let is_stale = compare(workspace, file)?.is_some();
     if is_stale {
-        fs::write(&file, wanted).with_context(|| format!("could not write {}", file.display()))?;
+        let path = workspace.root.join(&file.path);
+        path.parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::write(&path, &file.text))
+            .with_context(|| format!("could not write {}", path.display()))?;
     }
     Ok(is_stale)
 }
@@ -123,13 +152,16 @@ fn read(file: &Path) -> anyhow::Result<Option<String>> {
 mod tests {
     use super::*;
 
-    const FILE: Generated = ("made.txt", |_, _| Ok("one\ntwo\n".to_owned()));
+    fn file() -> File {
+        File::new("some/made.txt", "one\ntwo\n".to_owned())
+    }
 
     /// A checkout with nothing in it but the generated file, where it has a text.
     fn checkout(text: Option<&str>) -> (tempfile::TempDir, Workspace) {
         let root = tempfile::tempdir().unwrap();
         if let Some(text) = text {
-            fs::write(root.path().join(FILE.0), text).unwrap();
+            fs::create_dir(root.path().join("some")).unwrap();
+            fs::write(root.path().join(file().path), text).unwrap();
         }
         let workspace = Workspace {
             root: root.path().to_owned(),
@@ -142,25 +174,30 @@ mod tests {
     #[test]
     fn a_generated_file_that_is_stale_is_found_and_named() {
         for (text, said) in [
-            (None, "made.txt: is missing"),
-            (Some("one\n2\n"), "made.txt:2: differs"),
-            (Some("one\ntwo"), "made.txt:3: differs"),
-            (Some("one\ntwo\nthree\n"), "made.txt:3: differs"),
+            (None, "some/made.txt: is missing"),
+            (Some("one\n2\n"), "some/made.txt:2: differs"),
+            (Some("one\ntwo"), "some/made.txt:3: differs"),
+            (Some("one\ntwo\nthree\n"), "some/made.txt:3: differs"),
         ] {
             let (_root, workspace) = checkout(text);
-            let stale = compare(&workspace, &FILE).unwrap().unwrap().to_string();
+            let stale = compare(&workspace, &file()).unwrap().unwrap().to_string();
             assert!(stale.starts_with(said), "{stale}");
             assert!(stale.ends_with("run `cargo xtask codegen`"), "{stale}");
         }
         let (_root, workspace) = checkout(Some("one\ntwo\n"));
-        assert_eq!(compare(&workspace, &FILE).unwrap(), None);
+        assert_eq!(compare(&workspace, &file()).unwrap(), None);
     }
 
     #[test]
-    fn what_was_stale_is_in_step_once_it_is_written() {
-        let (_root, workspace) = checkout(Some("old"));
-        assert!(update(&workspace, &FILE).unwrap());
-        assert_eq!(compare(&workspace, &FILE).unwrap(), None);
-        assert!(!update(&workspace, &FILE).unwrap(), "it was written again");
+    fn what_was_stale_or_missing_is_in_step_once_it_is_written() {
+        for text in [Some("old"), None] {
+            let (_root, workspace) = checkout(text);
+            assert!(update(&workspace, &file()).unwrap());
+            assert_eq!(compare(&workspace, &file()).unwrap(), None);
+            assert!(
+                !update(&workspace, &file()).unwrap(),
+                "it was written again"
+            );
+        }
     }
 }

@@ -26,7 +26,8 @@ pub(crate) const AGENT: Program = ("gtoken", "agent");
 /// The webhook.
 pub(crate) const WEBHOOK: Program = ("gtoken-webhook", "release");
 
-const PROGRAMS: [Program; 3] = [AGENT, WEBHOOK, ("gtoken-sandbox", "release")];
+/// Every program that is shipped.
+pub(crate) const PROGRAMS: [Program; 3] = [AGENT, WEBHOOK, ("gtoken-sandbox", "release")];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

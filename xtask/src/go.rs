@@ -8,6 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use crate::process;
+use crate::workspace::Workspace;
+
 /// Where the module with everything in Go is in a checkout.
 pub(crate) const MODULE: &str = "e2e/cluster";
 
@@ -36,6 +42,27 @@ pub(crate) fn command(module: &Path) -> anyhow::Result<Command> {
         .env("CGO_ENABLED", "0")
         .env("GOFLAGS", "-mod=readonly -buildvcs=false -trimpath");
     Ok(go)
+}
+
+/// The folder that Go unpacks a module of somebody else's into, once it is seen to be what it was by `go.sum`'s measure.
+pub(crate) fn downloaded(
+    workspace: &Workspace,
+    module: &str,
+    sum: &str,
+) -> anyhow::Result<PathBuf> {
+    let mut download = command(&workspace.root.join(MODULE))?;
+    download.args(["mod", "download", "-json", module]);
+    let told = process::output(&mut download)?;
+    let told: Value = serde_json::from_str(&told).context("go mod download wrote no JSON")?;
+    ensure!(
+        told["Sum"] == sum,
+        "{module} has changed: its sum is {} and not {sum}",
+        told["Sum"]
+    );
+    let folder = told["Dir"]
+        .as_str()
+        .context("go mod download names no folder")?;
+    Ok(PathBuf::from(folder))
 }
 
 /// The program itself: this machine's, if it is new enough, or one that is fetched once.

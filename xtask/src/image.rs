@@ -108,6 +108,11 @@ pub(crate) fn test_archives(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf
     images.into_iter().map(|image| image(workspace)).collect()
 }
 
+/// What images of this site run on, in the words of Go.
+pub(crate) fn architecture(site: &Site) -> anyhow::Result<&'static str> {
+    Ok(Platform::of(site.triple())?.architecture())
+}
+
 fn layout(site: &Site, recipe: &Recipe, program: Vec<u8>) -> anyhow::Result<Layout> {
     image(site, recipe, program)?.layout()
 }

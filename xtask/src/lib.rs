@@ -16,6 +16,7 @@ mod image;
 mod packages;
 mod process;
 mod programs;
+mod release;
 mod server;
 mod test;
 mod tidy;
@@ -52,10 +53,12 @@ enum Command {
     E2e(e2e::Arguments),
     /// Make the OCI images that are shipped, or those for tests, without a container engine
     Image(image::Arguments),
+    /// Make what a release is made of, as far as this machine can
+    Release(release::Arguments),
     /// Run every check there is, the end-to-end suite included: what the continuous integration runs
     Ci,
     /// Run every check that needs no root; ends with the line `N passed, N failed, N skipped`
-    Test,
+    Test(test::Arguments),
     /// Check budgets, module trees, dependency walls, manifests and the table of invariants
     Tidy,
 }
@@ -85,7 +88,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dist(arguments) => dist::run(&workspace()?, &arguments),
         Command::E2e(arguments) => e2e::run(&workspace()?, &arguments),
         Command::Image(arguments) => image::run(&workspace()?, &arguments),
-        Command::Test => test::run(&workspace()?),
+        Command::Release(arguments) => release::run(&workspace()?, &arguments),
+        Command::Test(arguments) => test::run(&workspace()?, &arguments),
         Command::Tidy => tidy::run(&workspace()?),
     }
 }

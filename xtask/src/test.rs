@@ -3,7 +3,9 @@
 mod chart;
 mod deny;
 mod golang;
+mod manual;
 mod tally;
+mod terminal;
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -12,7 +14,7 @@ pub(crate) use tally::{Tally, of_last_line};
 
 use crate::dist::{self, Site};
 use crate::workspace::Workspace;
-use crate::{e2e, process, tidy};
+use crate::{e2e, packages, process, release, tidy};
 
 /// What became of one step.
 pub(crate) enum Outcome {
@@ -23,6 +25,17 @@ pub(crate) enum Outcome {
     Skipped(String),
     /// It counted for itself.
     Counted(Tally),
+}
+
+impl Outcome {
+    /// Passed, if nothing is wrong.
+    fn of(problems: &[impl ToString]) -> Self {
+        if problems.is_empty() {
+            return Self::Passed;
+        }
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Self::Failed(problems.join("\n          "))
+    }
 }
 
 type Step = (&'static str, fn(&Workspace) -> anyhow::Result<Outcome>);
@@ -36,6 +49,9 @@ const STEPS: &[Step] = &[
     ("Go", golang::check),
     ("generated files", chart::generated),
     ("chart", chart::chart),
+    ("completions and manual pages", terminal::check),
+    ("step by step", manual::check),
+    ("workflows", release::check),
     ("tidy", tidy),
     ("demo", demo),
     ("weight", weight),
@@ -44,9 +60,28 @@ const STEPS: &[Step] = &[
 /// What the continuous integration does after these.
 const LAST: Step = ("end to end", e2e::check);
 
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run only the steps with this in their name
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    filter: String,
+}
+
 /// Runs every step that needs no root, then says what each of them did.
-pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<ExitCode> {
-    run_steps(workspace, STEPS)
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let wanted = |(name, _): &&Step| name.contains(&arguments.filter);
+    let steps: Vec<_> = STEPS.iter().filter(wanted).copied().collect();
+    anyhow::ensure!(
+        !steps.is_empty(),
+        "no step has `{}` in its name; they are: {}",
+        arguments.filter,
+        STEPS
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    run_steps(workspace, &steps)
 }
 
 /// Runs these, then the end-to-end suite.
@@ -166,6 +201,22 @@ fn weight(workspace: &Workspace) -> anyhow::Result<Outcome> {
 fn typed(workspace: &Workspace, arguments: &[&str], remedy: &str) -> anyhow::Result<Outcome> {
     let xtask = ["run", "--quiet", "--locked", "--package", "xtask", "--"];
     judged(workspace.cargo().args(xtask).args(arguments), remedy)
+}
+
+/// Installs what is missing of these programs, each with Debian's package of it, or says why it cannot be done.
+pub(crate) fn installed(needed: &[(&str, &'static str)]) -> anyhow::Result<Option<Outcome>> {
+    let missing = needed
+        .iter()
+        .filter(|(program, _)| packages::find(program).is_none());
+    let missing: Vec<_> = missing.map(|(_, package)| *package).collect();
+    if !missing.is_empty() && !rustix::process::geteuid().is_root() {
+        let missing = missing.join(", ");
+        return Ok(Some(Outcome::Skipped(format!(
+            "only root can install {missing}"
+        ))));
+    }
+    packages::install(missing)?;
+    Ok(None)
 }
 
 /// Runs a command whose exit code says it all.

@@ -1,10 +1,6 @@
 //! A chart of others, written for EKS, as helm renders it: what has to work with gtoken unchanged.
 
-use std::path::Path;
-
-use anyhow::{Context as _, ensure};
-use serde_json::Value;
-
+use super::File;
 use crate::go;
 use crate::helm;
 use crate::process;
@@ -25,38 +21,22 @@ const VALUES: &str = "e2e/suite/manifests/external-dns-values.yaml";
 const SHOWN: [&str; 2] = ["serviceaccount", "deployment"];
 
 /// The ServiceAccount and the Deployment of external-dns.
-pub(super) fn external_dns(
-    workspace: &Workspace,
-    _present: Option<&str>,
-) -> anyhow::Result<String> {
-    let folder = downloaded(workspace)?;
+pub(super) fn external_dns(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
+    let folder = go::downloaded(workspace, MODULE, SUM)?;
     let mut helm = helm::helm(workspace)?;
     helm.args(["template", "external-dns"])
-        .arg(Path::new(&folder).join(CHART))
+        .arg(folder.join(CHART))
         .args(["--values", VALUES]);
     for name in SHOWN {
         helm.arg(format!("--show-only=templates/{name}.yaml"));
     }
     let rendered = process::output(&mut helm)?;
-    Ok(format!(
+    let text = format!(
         "# Made from {MODULE} and external-dns-values.yaml by `cargo xtask codegen`.\n{}\n",
         rendered.trim_end()
-    ))
-}
-
-/// The folder that Go unpacks the module into, once it is seen to be what it was.
-fn downloaded(workspace: &Workspace) -> anyhow::Result<String> {
-    let mut download = go::command(&workspace.root.join(go::MODULE))?;
-    download.args(["mod", "download", "-json", MODULE]);
-    let told = process::output(&mut download)?;
-    let told: Value = serde_json::from_str(&told).context("go mod download wrote no JSON")?;
-    ensure!(
-        told["Sum"] == SUM,
-        "{MODULE} has changed: its sum is {} and not {SUM}",
-        told["Sum"]
     );
-    let folder = told["Dir"]
-        .as_str()
-        .context("go mod download names no folder")?;
-    Ok(folder.to_owned())
+    Ok(vec![File::new(
+        "e2e/suite/manifests/external-dns.yaml",
+        text,
+    )])
 }

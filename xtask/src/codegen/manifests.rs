@@ -1,7 +1,11 @@
 //! What is made of the chart in `deploy/chart`: its own version, and the manifests for those who do not use Helm.
 
+use std::fs;
+use std::path::Path;
+
 use anyhow::{Context as _, ensure};
 
+use super::File;
 use crate::helm;
 use crate::process;
 use crate::workspace::Workspace;
@@ -9,13 +13,17 @@ use crate::workspace::Workspace;
 /// The version of every part of this workspace.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What stands above the rendered chart. The namespace takes only pods that can do no harm to their node.
+/// What stands above everything in `install.yaml`.
 const HEAD: &str = "\
 # Made from deploy/chart by `cargo xtask codegen`; change it there.
 #
 # Install it by `kubectl apply -f`. The webhook makes its certificates itself, keeps them in the Secret
 # gtoken-webhook-certs, and has the API server trust them by the caBundles of the MutatingWebhookConfiguration.
 ---
+";
+
+/// The namespace for those who do not use Helm; it takes only pods that can do no harm to their node.
+pub(super) const NAMESPACE: &str = "\
 apiVersion: v1
 kind: Namespace
 metadata:
@@ -26,19 +34,24 @@ metadata:
 ";
 
 /// `Chart.yaml` with the version of this workspace in both of its places.
-pub(super) fn chart(_workspace: &Workspace, present: Option<&str>) -> anyhow::Result<String> {
-    stamp(present.context("there is no chart")?, VERSION)
+pub(super) fn chart(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
+    let path = "deploy/chart/Chart.yaml";
+    let present = fs::read_to_string(workspace.root.join(path)).context("there is no chart")?;
+    Ok(vec![File::new(path, stamp(&present, VERSION)?)])
 }
 
 /// `install.yaml`: the namespace, and the chart as it is without any value of the user's.
-pub(super) fn install(workspace: &Workspace, _present: Option<&str>) -> anyhow::Result<String> {
-    let rendered = process::output(helm::helm(workspace)?.args([
-        "template",
-        "gtoken-webhook",
-        "deploy/chart",
-        "--namespace=gtoken",
-    ]))?;
-    Ok(format!("{HEAD}{}\n", rendered.trim_end()))
+pub(super) fn install(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
+    let text = install_manifest(workspace, Path::new("deploy/chart"))?;
+    Ok(vec![File::new("deploy/install.yaml", text)])
+}
+
+/// The text of `install.yaml`, of a chart in this folder.
+pub(crate) fn install_manifest(workspace: &Workspace, chart: &Path) -> anyhow::Result<String> {
+    let mut template = helm::helm(workspace)?;
+    template.args(["template", "gtoken-webhook"]).arg(chart);
+    let rendered = process::output(template.args(["--namespace=gtoken", "--skip-tests"]))?;
+    Ok(format!("{HEAD}{NAMESPACE}{}\n", rendered.trim_end()))
 }
 
 fn stamp(text: &str, version: &str) -> anyhow::Result<String> {
@@ -107,6 +120,38 @@ mod tests {
         let agent = json!(format!("--image={AGENT_IMAGE}"));
         let args = container["args"].as_array().unwrap();
         assert!(args.contains(&agent), "{args:?}");
+    }
+
+    /// A metric that is renamed would leave an alert that never fires.
+    #[test]
+    fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+        const PREFIX: &str = "gtoken_webhook_";
+        let metrics = include_str!("../../../crates/gtoken-webhook/src/metrics.rs");
+        let mut asked = 0;
+        for text in [
+            include_str!("../../../deploy/chart/files/alerts.yaml"),
+            include_str!("../../../deploy/chart/files/dashboard.json"),
+        ] {
+            for (start, _) in text.match_indices(PREFIX) {
+                let name = &text[start + PREFIX.len()..];
+                let is_end = |c: char| !c.is_ascii_lowercase() && c != '_';
+                let name = &name[..name.find(is_end).unwrap_or(name.len())];
+                let suffixes = ["_bucket", "_seconds", "_total", "_info"];
+                let base = suffixes.iter().fold(name, |name, suffix| {
+                    name.strip_suffix(suffix).unwrap_or(name)
+                });
+                assert!(metrics.contains(&format!("(\"{base}\", help")), "{name}");
+                asked += 1;
+            }
+        }
+        assert!(asked > 15, "{asked}");
+    }
+
+    #[test]
+    fn the_dashboard_is_json() {
+        let text = include_str!("../../../deploy/chart/files/dashboard.json");
+        let dashboard: Value = serde_json::from_str(text).unwrap();
+        assert!(dashboard["panels"].as_array().unwrap().len() >= 10);
     }
 
     #[test]
@@ -186,7 +231,15 @@ mod tests {
                     {
                         "key": "kubernetes.io/metadata.name",
                         "operator": "NotIn",
-                        "values": ["gtoken", "kube-node-lease", "kube-public", "kube-system"],
+                        "values": [
+                            "gke-gmp-system",
+                            "gmp-public",
+                            "gmp-system",
+                            "gtoken",
+                            "kube-node-lease",
+                            "kube-public",
+                            "kube-system",
+                        ],
                     },
                     {"key": "admission.gtoken/ignore", "operator": "DoesNotExist"},
                 ])

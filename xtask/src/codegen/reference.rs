@@ -1,6 +1,5 @@
 //! The table of every annotation, label, flag and variable, from what the programs themselves read and tell.
 
-mod help;
 mod rows;
 #[cfg(test)]
 mod shown;
@@ -10,42 +9,35 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, bail};
 use gtoken_inject::annotation::{GOOGLE_SERVICE_ACCOUNT, INJECT_LABEL, INJECTED, Name, PREFIX};
 
-use crate::process;
-use crate::programs;
+use super::File;
+use super::help::{self, Entry};
+use super::told;
 use crate::workspace::Workspace;
-use help::Entry;
 use rows::{AGENT, ANNOTATIONS, Row, VARIABLES, WEBHOOK};
 
 /// `docs/reference.md`.
-pub(super) fn table(workspace: &Workspace, _: Option<&str>) -> anyhow::Result<String> {
-    let programs = programs::build(workspace, &["gtoken", "gtoken-webhook"])?;
-    let ask = |name: &str, args: &[&str]| -> anyhow::Result<String> {
-        let mut program = std::process::Command::new(programs.path(name)?);
-        // Variables would be told as if they were defaults.
-        let output = process::captured_output(program.args(args).env_clear())?;
-        String::from_utf8(output.stdout).with_context(|| format!("{name} --help is no text"))
+pub(super) fn table(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
+    let [agent, webhook, _] = told::programs(workspace)?;
+    let [server] = &webhook.commands[..] else {
+        bail!("gtoken-webhook has other commands than `server`; say which flags belong here");
     };
-    let webhook = help::by_clap(&ask("gtoken-webhook", &["server", "--help"])?);
-    let agent = ask("gtoken", &["--help"])?;
     let mut text = String::from(HEAD);
-    annotations(&mut text, &webhook)?;
-    section(
-        &mut text,
-        "Flags of `gtoken-webhook server`",
-        &webhook,
-        WEBHOOK,
-    )?;
-    let mut flags = help::by_hand(&agent, "Flags");
-    flags.retain(|flag| !matches!(&*flag.name, "--help," | "--help" | "--version,"));
-    section(&mut text, "Flags of `gtoken`", &flags, AGENT)?;
-    let variables = help::by_hand(&agent, "Environment");
+    annotations(&mut text, &server.flags)?;
+    for (title, flags, rows) in [
+        ("Flags of `gtoken-webhook server`", &server.flags, WEBHOOK),
+        ("Flags of `gtoken`", &agent.flags, AGENT),
+    ] {
+        let flags = flags.iter().filter(|flag| !flag.is_about_the_program());
+        section(&mut text, title, &flags.collect::<Vec<_>>(), rows)?;
+    }
+    let variables = help::by_hand(&agent.help, "Environment");
     section(
         &mut text,
         "Variables that `gtoken` reads",
-        &variables,
+        &variables.iter().collect::<Vec<_>>(),
         VARIABLES,
     )?;
-    Ok(text)
+    Ok(vec![File::new("docs/reference.md", text)])
 }
 
 const HEAD: &str = "# Reference
@@ -113,7 +105,7 @@ fn annotations(text: &mut String, flags: &[Entry]) -> anyhow::Result<()> {
 }
 
 /// What a program tells, beside what is known of it here.
-fn section(text: &mut String, title: &str, entries: &[Entry], rows: &[Row]) -> anyhow::Result<()> {
+fn section(text: &mut String, title: &str, entries: &[&Entry], rows: &[Row]) -> anyhow::Result<()> {
     write!(
         text,
         "\n## {title}\n\n| name | what it says | default | variable | example | shown by |\n|---|---|---|---|---|---|\n"

@@ -78,6 +78,11 @@ impl Platform {
             os: "linux",
         })
     }
+
+    /// Its architecture alone.
+    pub(crate) fn architecture(self) -> &'static str {
+        self.architecture
+    }
 }
 
 /// The files of an image layout, by their paths in it.

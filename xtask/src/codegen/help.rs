@@ -5,6 +5,8 @@
 pub(super) struct Entry {
     /// Its name; that of a flag with its dashes.
     pub(super) name: String,
+    /// The letter that stands for a flag behind one dash.
+    pub(super) short: Option<char>,
     /// What its value is called; empty where there is none.
     pub(super) value: String,
     /// What it does.
@@ -15,18 +17,19 @@ pub(super) struct Entry {
     pub(super) variable: String,
 }
 
+impl Entry {
+    /// Whether it is one of the two flags that every program has.
+    pub(super) fn is_about_the_program(&self) -> bool {
+        matches!(&*self.name, "--help" | "--version")
+    }
+}
+
 /// The flags of a program that tells of them as clap does.
 pub(super) fn by_clap(help: &str) -> Vec<Entry> {
-    let is_first = |line: &str| {
-        line.starts_with("      --") || line.starts_with("  -h") || line.starts_with("  -v")
-    };
+    let is_first = |line: &str| line.starts_with("      --") || line.starts_with("  -");
     let is_rest = |line: &str| line.starts_with("        ");
-    let mut entries: Vec<_> = blocks(help, is_first, is_rest)
-        .iter()
-        .map(|block| entry(block))
-        .collect();
-    entries.retain(|entry| entry.name.starts_with("--"));
-    entries
+    let entries = blocks(help, is_first, is_rest);
+    entries.iter().map(|block| entry(block)).collect()
 }
 
 /// The entries of one part of the agent's help, which is written by hand.
@@ -72,14 +75,19 @@ fn entry(block: &str) -> Entry {
     } else {
         (text, default)
     };
-    let end = signature.find([' ', '[', '=']).unwrap_or(signature.len());
-    let (name, value) = if signature.starts_with("--") {
-        signature.split_at(end)
-    } else {
-        (signature, "")
-    };
+    // Where there are several names, the one with two dashes is the flag's.
+    let names = || signature.split(", ").map(str::trim);
+    let is_short = |name: &&str| !name.starts_with("--");
+    let short = names()
+        .filter(is_short)
+        .find_map(|name| name.strip_prefix('-'));
+    let flag = names().find(|name| name.starts_with("--"));
+    let (name, value) = flag.map_or((signature, ""), |flag| {
+        flag.split_at(flag.find([' ', '[', '=']).unwrap_or(flag.len()))
+    });
     Entry {
         name: name.to_owned(),
+        short: short.and_then(|letters| letters.chars().next()),
         value: value.trim().to_owned(),
         text,
         default,
@@ -128,9 +136,23 @@ mod tests {
             [
                 ["--log-level", "<LEVEL>", "How much", "info", "LOG_LEVEL"],
                 ["--image", "<IMAGE>", "The image", "", ""],
+                ["--help", "", "Print help", "", ""],
                 ["--a", "", "A", "", ""],
             ]
         );
+    }
+
+    #[test]
+    fn a_flag_may_have_a_letter_and_other_names() {
+        let shorts = |help| by_clap(help).iter().map(|it| it.short).collect::<Vec<_>>();
+        assert_eq!(
+            shorts("  -v, --version  It\n      --a  A\n"),
+            [Some('v'), None]
+        );
+        let [help] = &by_hand("\nFlags:\n  --help, -h, help, h  it\n", "Flags")[..] else {
+            panic!("one entry is read as another number of them");
+        };
+        assert_eq!((&*help.name, help.short), ("--help", Some('h')));
     }
 
     #[test]

@@ -1,0 +1,22 @@
+# Made by `cargo xtask codegen` from what the program tells of itself; edit nothing here.
+
+complete -c gtoken -f
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -a check -d 'say whether readers find a token that is right and good for a while yet'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -a inspect -d 'show a token’s claims, never its signature'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -l refresh -d 'keep the token fresh until told to end'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -l file -r -F -d 'write the token to this file, by rename and with mode 0644'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -l audience -x -d 'whom the token is meant for'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -l source -x -a "auto metadata iam-credentials service-account-key impersonation external-account" -d 'where the token comes from, see below'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -l service-account -x -d 'get tokens of this Google service account by IAM Credentials'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -l expect-identity -x -d 'publish tokens of this Google service account only'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -l timeout -x -d 'how long --refresh=false may take, as in 90s or 1m30s'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -l health-address -x -d 'tell how it is at http://ADDR/healthz'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -l json -d 'log one JSON object a line: time, level, message and what matters'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -s h -l help -d 'print this text'
+complete -c gtoken -n "not __fish_seen_subcommand_from check inspect" -s v -l version -d 'print the version'
+complete -c gtoken -n "__fish_seen_subcommand_from check" -l file -r -F -d 'the token file'
+complete -c gtoken -n "__fish_seen_subcommand_from check" -l audience -x -d 'whom the token must be meant for'
+complete -c gtoken -n "__fish_seen_subcommand_from check" -l expect-identity -x -d 'the Google service account that it must be of'
+complete -c gtoken -n "__fish_seen_subcommand_from check" -l for -x -d 'how long it must be good yet'
+complete -c gtoken -n "__fish_seen_subcommand_from inspect" -l file -r -F -d 'the file to look into'
+complete -c gtoken -n "__fish_seen_subcommand_from inspect" -l json -d 'for programs: the claims, and their times in seconds from now'
