@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn every_folder_of_the_machine_gets_another_name() {
-        let flags = places().rust("x86_64-unknown-linux-gnu", WEBHOOK);
+        let flags = places().rust("aarch64-unknown-linux-gnu", WEBHOOK);
         assert_eq!(
             flags.split(SEPARATOR).collect::<Vec<_>>(),
             [
@@ -115,11 +115,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_agent_goes_without_tables_for_unwinding_and_only_where_the_linker_can() {
-        let is_light = |triple, program| places().rust(triple, program).contains("agent.ld");
-        assert!(is_light("x86_64-unknown-linux-gnu", AGENT));
-        assert!(!is_light("aarch64-unknown-linux-gnu", AGENT));
-        assert!(!is_light("x86_64-unknown-linux-gnu", WEBHOOK));
+    fn each_program_has_a_script_of_its_own_and_only_where_the_linker_can() {
+        let has = |triple, program, script| places().rust(triple, program).contains(script);
+        for (program, script, other) in [
+            (AGENT, "agent.ld", "webhook.ld"),
+            (WEBHOOK, "webhook.ld", "agent.ld"),
+        ] {
+            assert!(has("x86_64-unknown-linux-gnu", program, script));
+            assert!(!has("x86_64-unknown-linux-gnu", program, other));
+            assert!(!has("aarch64-unknown-linux-gnu", program, script));
+        }
     }
 
     #[test]
