@@ -59,15 +59,20 @@ impl Installation {
 
     /// Applies the manifest, and waits until the webhook has the API server trust its certificate.
     pub(crate) fn configure(&self) -> anyhow::Result<()> {
-        let manifest = self.manifest.to_string_lossy();
-        self.kubectl
-            .run(["apply", "--validate=strict", "--filename", &manifest])?;
+        self.apply()?;
         for entry in 0..ENTRIES {
             let bundle = format!("--for=jsonpath={{.webhooks[{entry}].clientConfig.caBundle}}");
             self.kubectl
                 .run(["wait", CONFIGURATION, &bundle, PATIENCE])?;
         }
         Ok(())
+    }
+
+    /// Applies the manifest, and waits for nothing.
+    pub(crate) fn apply(&self) -> anyhow::Result<()> {
+        let manifest = self.manifest.to_string_lossy();
+        let apply = ["apply", "--validate=strict", "--filename", &manifest];
+        self.kubectl.run(apply).map(drop)
     }
 
     /// Has the API server ask it no more.

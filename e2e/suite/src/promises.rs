@@ -4,6 +4,7 @@ mod admission;
 mod certificates;
 mod cloud;
 mod cluster_source;
+mod install;
 mod irsa;
 mod metrics;
 mod outages;
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Vec<Promise> {
         weight::PROMISES,
         metrics::PROMISES,
         certificates::PROMISES,
+        install::PROMISES,
         untouched::PROMISES,
         uninstall::PROMISES,
     ]
