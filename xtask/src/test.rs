@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check there is, all of them even if one fails, and one line that says how it went.
 
+mod alerts;
 mod chart;
 mod deny;
 mod golang;
@@ -49,6 +50,7 @@ const STEPS: &[Step] = &[
     ("Go", golang::check),
     ("generated files", chart::generated),
     ("chart", chart::chart),
+    ("alerts", alerts::check),
     ("completions and manual pages", terminal::check),
     ("step by step", manual::check),
     ("workflows", release::check),
