@@ -97,9 +97,7 @@ mod tests {
             "operation": "UPDATE",
             "object": {"metadata": {"name": "reader", "annotations": annotations}},
         });
-
         let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
-
         let (answer, outcome) = advise(body.to_string().as_bytes(), settings).unwrap();
         let mut answer: Value = serde_json::from_slice(&answer).unwrap();
         assert_eq!(answer["response"]["allowed"], json!(true));
@@ -113,9 +111,7 @@ mod tests {
     fn whoever_annotates_is_told_what_is_wrong() {
         let settings = Settings::default();
         let linked = |name: &str, value: &str| json!({"iam.gke.io/gcp-service-account": EMAIL, "amazonaws.com/role-arn": ROLE, name: value});
-
         let bare = |name: &str, value: &str| json!({ name: value });
-
         for (annotations, part) in [
             (
                 linked("amazonaws.com/role-arn", "arn:aws:iam::1:role/reader"),
@@ -155,7 +151,6 @@ mod tests {
         let none: [String; 0] = [];
         let right =
             json!({"iam.gke.io/gcp-service-account": EMAIL, "amazonaws.com/role-arn": ROLE});
-
         for annotations in [
             right,
             json!(null),
@@ -166,7 +161,6 @@ mod tests {
             assert_eq!(told, none, "{annotations}");
         }
         let misspelt = json!({"amazonaws.com/rolearn": ROLE});
-
         assert_eq!(warnings("ConfigMap", &misspelt, &Settings::default()), none);
     }
 
@@ -175,7 +169,6 @@ mod tests {
         let mut settings = Settings::default();
         settings.options.token_source = Some(TokenSource::Cluster);
         let annotations = json!({"eks.amazonaws.com/role-arn": ROLE});
-
         let none: [String; 0] = [];
         assert_eq!(warnings("ServiceAccount", &annotations, &settings), none);
     }
