@@ -143,8 +143,9 @@ impl<'a> Reader<'a> {
         what: &'static str,
         mut item: impl FnMut(&mut Self) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
-        self.expect(begin, what)?;
-        self.scanner.take(begin);
+        if !self.scanner.take(begin) {
+            return Err(self.other(what));
+        }
         if self.scanner.take(end) {
             return Ok(());
         }
@@ -182,15 +183,6 @@ impl<'a> Reader<'a> {
     fn unexpected(&mut self) -> Stop {
         let fault = self.scanner.unexpected();
         self.stop(fault)
-    }
-
-    #[inline]
-    fn expect(&mut self, begin: u8, what: &'static str) -> Result<(), Stop> {
-        if self.peek() == Some(begin) {
-            Ok(())
-        } else {
-            Err(self.other(what))
-        }
     }
 
     /// What is wrong where something else than `wanted` stands.
