@@ -43,7 +43,7 @@ impl Patch {
         if exists {
             for value in values {
                 self.step("add", &[list, "/-"]);
-                self.value(&value);
+                self.close_with(&value);
             }
         } else {
             self.make(list, values);
@@ -61,7 +61,7 @@ impl Patch {
         if exists {
             for (offset, value) in values.into_iter().enumerate() {
                 self.step("add", &[list, "/", &(at + offset).to_string()]);
-                self.value(&value);
+                self.close_with(&value);
             }
         } else {
             self.make(list, values);
@@ -71,12 +71,13 @@ impl Patch {
     /// Takes away the element at an index of a list.
     pub(crate) fn remove(&mut self, list: &str, at: usize) {
         self.step("remove", &[list, "/", &at.to_string()]);
+        self.0.push_str("}]");
     }
 
     /// Puts a value at a new member.
     pub(crate) fn add(&mut self, path: &str, value: &impl Json) {
         self.step("add", &[path]);
-        self.value(value);
+        self.close_with(value);
     }
 
     /// A list is only made to hold something: an empty one would be a change without a use.
@@ -86,7 +87,6 @@ impl Patch {
             return;
         };
         self.step("add", &[list]);
-        self.reopen();
         self.0.push_str(r#","value":["#);
         first.write(&mut self.0);
         for value in values {
@@ -96,7 +96,7 @@ impl Patch {
         self.0.push_str("]}]");
     }
 
-    /// Adds a step at an RFC 6901 pointer, of parts that need no escapes in JSON.
+    /// Begins a step at an RFC 6901 pointer, of parts that need no escapes in JSON; it has to be closed, and the list with it.
     fn step(&mut self, operation: &str, path: &[&str]) {
         let steps = &mut self.0;
         if steps.is_empty() {
@@ -109,19 +109,13 @@ impl Patch {
         }
         steps.extend([r#"{"op":""#, operation, r#"","path":""#]);
         steps.extend(path.iter().copied());
-        steps.push_str(r#""}]"#);
+        steps.push('"');
     }
 
-    /// Gives the last step a value.
-    fn value(&mut self, value: &impl Json) {
-        self.reopen();
+    /// Closes the step that was begun, with its value.
+    fn close_with(&mut self, value: &impl Json) {
         self.0.push_str(r#","value":"#);
         value.write(&mut self.0);
         self.0.push_str("}]");
-    }
-
-    /// Takes away what closes the last step.
-    fn reopen(&mut self) {
-        self.0.truncate(self.0.len() - "}]".len());
     }
 }
