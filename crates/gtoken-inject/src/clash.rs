@@ -1,8 +1,7 @@
 //! What of a pod stands in the way of an injection: the API server or the kubelet would refuse the result.
 
-use wide::u8x64;
-
 use crate::annotation::{GENERATE_CONTAINER, UPDATE_CONTAINER};
+use crate::block::{are, filled};
 use crate::options::{Layers, TokenSource};
 use crate::pod::{Container, Pod, Volume};
 use crate::reason::{Clash, cut};
@@ -82,7 +81,7 @@ fn is_covered(container: &Container<'_>, read_only: &[&str], settings: &Settings
             return false;
         }
         let ours = parts(path);
-        let theirs = parts(&mount.mount_path);
+        let theirs = parts(theirs);
         if theirs == ours {
             return *mount.name != settings.volume_name || !mount.is_whole();
         }
@@ -101,14 +100,10 @@ fn lie_apart(path: &str, other: &str) -> bool {
 
 /// Whether that is all that there is to see at a glance: a path from the root on, short, without dots or empty parts.
 fn is_plain(path: &str) -> bool {
-    let mut bytes = [0; 64];
-    let Some(start) = bytes.get_mut(..path.len()) else {
+    let Some(bytes) = filled(path.as_bytes()) else {
         return false;
     };
-    start.copy_from_slice(path.as_bytes());
-    let bytes = u8x64::new(bytes);
-    let are = |byte| bytes.simd_eq(u8x64::splat(byte)).to_bitmask();
-    let (slashes, dots) = (are(b'/'), are(b'.'));
+    let (slashes, dots) = (are(bytes, b'/'), are(bytes, b'.'));
     path.starts_with('/') && slashes << 1 & (slashes | dots) == 0
 }
 

@@ -7,6 +7,7 @@
 mod agent;
 pub mod annotation;
 mod binding;
+mod block;
 mod clash;
 mod decision;
 mod dialect;

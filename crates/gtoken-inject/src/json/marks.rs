@@ -5,26 +5,7 @@
 
 use wide::u8x64;
 
-/// The bytes of a text from the one of that number on, filled up with spaces at its end; none behind it.
-#[inline]
-fn block(text: &[u8], index: usize) -> Option<u8x64> {
-    let (whole, rest) = text.as_chunks();
-    match whole.get(index) {
-        Some(bytes) => Some(u8x64::new(*bytes)),
-        None if index > whole.len() => None,
-        None => {
-            let mut last = [b' '; 64];
-            last[..rest.len()].copy_from_slice(rest);
-            Some(u8x64::new(last))
-        }
-    }
-}
-
-/// A bit for each of 64 bytes, the first one lowest: whether it is this one.
-#[inline]
-fn are(bytes: u8x64, byte: u8) -> u64 {
-    bytes.simd_eq(u8x64::splat(byte)).to_bitmask()
-}
+use crate::block::{are, block};
 
 /// What ends plain text in strings, of the bytes that were looked at last.
 #[derive(Debug)]
