@@ -12,6 +12,9 @@ use crate::hash::Hasher;
 use crate::process;
 use crate::workspace::Workspace;
 
+/// Our chart, from the root of the checkout.
+pub(crate) const CHART: &str = "deploy/chart";
+
 const PACKAGE: &str = "helm.sh/helm/v3/cmd/helm";
 
 /// What helm is built from, and which Kubernetes it believes in where it is told none; by the module's versions.
@@ -35,6 +38,14 @@ pub(crate) fn helm(workspace: &Workspace) -> anyhow::Result<Command> {
         helm.env(name, &home);
     }
     Ok(helm)
+}
+
+/// What renders a chart in the namespace where ours is installed by its manifests, ready to take values.
+pub(crate) fn template(workspace: &Workspace, chart: &Path) -> anyhow::Result<Command> {
+    let mut template = helm(workspace)?;
+    template.args(["template", "gtoken-webhook"]).arg(chart);
+    template.arg("--namespace=gtoken");
+    Ok(template)
 }
 
 /// The program and a home for it, built if it is not there yet.

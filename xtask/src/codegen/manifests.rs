@@ -42,15 +42,13 @@ pub(super) fn chart(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
 
 /// `install.yaml`: the namespace, and the chart as it is without any value of the user's.
 pub(super) fn install(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
-    let text = install_manifest(workspace, Path::new("deploy/chart"))?;
+    let text = install_manifest(workspace, Path::new(helm::CHART))?;
     Ok(vec![File::new("deploy/install.yaml", text)])
 }
 
 /// The text of `install.yaml`, of a chart in this folder.
 pub(crate) fn install_manifest(workspace: &Workspace, chart: &Path) -> anyhow::Result<String> {
-    let mut template = helm::helm(workspace)?;
-    template.args(["template", "gtoken-webhook"]).arg(chart);
-    let rendered = process::output(template.args(["--namespace=gtoken", "--skip-tests"]))?;
+    let rendered = process::output(helm::template(workspace, chart)?.arg("--skip-tests"))?;
     Ok(format!("{HEAD}{NAMESPACE}{}\n", rendered.trim_end()))
 }
 

@@ -1,5 +1,7 @@
 //! The chart as the files of the Go gtoken's guide, each under the name that it has there: in `deploy/manual`.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -29,14 +31,10 @@ const FILES: [(&str, &[&str]); 6] = [
 /// Every manifest of the guide.
 pub(super) fn files(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
     let authority = BASE64_STANDARD.encode(AUTHORITY);
-    let rendered = process::output(helm::helm(workspace)?.args([
-        "template",
-        "gtoken-webhook",
-        "deploy/chart",
-        "--namespace=gtoken",
-        "--skip-tests",
-        &format!("--set=tls.mode=files,tls.caBundle={authority}"),
-    ]))?;
+    let mut template = helm::template(workspace, Path::new(helm::CHART))?;
+    template.arg("--skip-tests");
+    template.arg(format!("--set=tls.mode=files,tls.caBundle={authority}"));
+    let rendered = process::output(&mut template)?;
     let rendered = rendered.replace(&authority, PLACEHOLDER);
     let objects: Vec<_> = rendered.split("---\n").collect();
     let mut files = vec![file("namespace", &[NAMESPACE])];

@@ -11,8 +11,6 @@ use crate::helm;
 use crate::process;
 use crate::workspace::Workspace;
 
-const CHART: &str = "deploy/chart";
-
 /// The images, in the order of their digests in `values.yaml`.
 const IMAGES: [&str; 2] = ["gtoken-webhook", "gtoken"];
 
@@ -50,7 +48,7 @@ impl FromStr for Pin {
 pub(super) fn write(workspace: &Workspace, pins: &[Pin], folder: &Path) -> anyhow::Result<()> {
     let copy = tempfile::tempdir()?;
     let chart = copy.path().join("gtoken-webhook");
-    copied(&workspace.root.join(CHART), &chart)?;
+    copied(&workspace.root.join(helm::CHART), &chart)?;
     if !pins.is_empty() {
         let values = chart.join("values.yaml");
         fs::write(&values, pinned(&fs::read_to_string(&values)?, pins)?)?;

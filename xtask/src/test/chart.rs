@@ -5,6 +5,7 @@ mod migration;
 mod schema;
 mod values;
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -15,11 +16,9 @@ use values::{REFUSED, RENDERED};
 
 use super::Outcome;
 use crate::codegen;
-use crate::helm::helm;
+use crate::helm;
 use crate::process;
 use crate::workspace::Workspace;
-
-const CHART: &str = "deploy/chart";
 
 /// Compares every generated file with what its source makes.
 pub(super) fn generated(workspace: &Workspace) -> anyhow::Result<Outcome> {
@@ -29,7 +28,7 @@ pub(super) fn generated(workspace: &Workspace) -> anyhow::Result<Outcome> {
 
 /// Lints the chart, and gives it values that it must take or refuse.
 pub(super) fn chart(workspace: &Workspace) -> anyhow::Result<Outcome> {
-    if !process::shown(helm(workspace)?.args(["lint", "--strict", CHART]))? {
+    if !process::shown(helm::helm(workspace)?.args(["lint", "--strict", helm::CHART]))? {
         return Ok(Outcome::Failed("mend what helm says above".to_owned()));
     }
     let mut problems = Vec::new();
@@ -54,9 +53,7 @@ pub(super) fn chart(workspace: &Workspace) -> anyhow::Result<Outcome> {
 }
 
 fn template(workspace: &Workspace) -> anyhow::Result<Command> {
-    let mut helm = helm(workspace)?;
-    helm.args(["template", "gtoken-webhook", CHART, "--namespace=gtoken"]);
-    Ok(helm)
+    helm::template(workspace, Path::new(helm::CHART))
 }
 
 /// What is wrong, if the command is not refused with this reason.
