@@ -53,11 +53,18 @@ const SOURCES: &[Source] = &[
     manifests::install,
     manual::files,
     values::table,
-    reference::table,
-    completions::files,
-    man::files,
+    told,
     irsa::external_dns,
 ];
+
+/// What is made of what the programs tell of themselves, for which they are built and asked once.
+fn told(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
+    let programs = told::programs(workspace)?;
+    let mut files = vec![reference::table(&programs)?];
+    files.extend(completions::files(&programs)?);
+    files.extend(man::files(&programs));
+    Ok(files)
+}
 
 /// A file that is not what its source makes.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,8 +11,7 @@ use anyhow::ensure;
 
 use super::File;
 use super::help::Entry;
-use super::told::{self, Told};
-use crate::workspace::Workspace;
+use super::told::Told;
 
 /// Flags that take one of a few words, each of which is tried before it is written down.
 const CHOICES: &[(&str, &[&str])] = &[
@@ -88,9 +87,8 @@ impl Value {
 }
 
 /// For each program a file for bash, for zsh and for fish, under the names by which those shells find them.
-pub(super) fn files(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
-    let programs = told::programs(workspace)?;
-    for program in &programs {
+pub(super) fn files(programs: &[Told; 3]) -> anyhow::Result<Vec<File>> {
+    for program in programs {
         try_choices(program)?;
         program.commands.iter().try_for_each(try_choices)?;
     }

@@ -5,20 +5,18 @@ mod page;
 use roff::{Roff, bold, roman};
 
 use super::File;
-use super::told::{self, Told};
-use crate::workspace::Workspace;
+use super::told::Told;
 use page::{Page, Part};
 
 /// A page for each program, with all of its commands.
-pub(super) fn files(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
-    let programs = told::programs(workspace)?;
+pub(super) fn files(programs: &[Told; 3]) -> Vec<File> {
     let names: Vec<_> = programs.iter().map(|program| &*program.name).collect();
     let page = |program: &Told| {
         let Told { name, .. } = program;
         let others = names.iter().copied().filter(|other| other != name);
         File::new(format!("docs/man/{name}.1"), manual(program, others))
     };
-    Ok(programs.iter().map(page).collect())
+    programs.iter().map(page).collect()
 }
 
 fn manual<'a>(program: &Told, others: impl Iterator<Item = &'a str>) -> String {

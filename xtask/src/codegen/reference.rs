@@ -11,13 +11,11 @@ use gtoken_inject::annotation::{GOOGLE_SERVICE_ACCOUNT, INJECT_LABEL, INJECTED, 
 
 use super::File;
 use super::help::{self, Entry};
-use super::told;
-use crate::workspace::Workspace;
+use super::told::Told;
 use rows::{AGENT, ANNOTATIONS, Row, VARIABLES, WEBHOOK};
 
 /// `docs/reference.md`.
-pub(super) fn table(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
-    let [agent, webhook, _] = told::programs(workspace)?;
+pub(super) fn table([agent, webhook, _]: &[Told; 3]) -> anyhow::Result<File> {
     let [server] = &webhook.commands[..] else {
         bail!("gtoken-webhook has other commands than `server`; say which flags belong here");
     };
@@ -37,7 +35,7 @@ pub(super) fn table(workspace: &Workspace) -> anyhow::Result<Vec<File>> {
         &variables.iter().collect::<Vec<_>>(),
         VARIABLES,
     )?;
-    Ok(vec![File::new("docs/reference.md", text)])
+    Ok(File::new("docs/reference.md", text))
 }
 
 const HEAD: &str = "# Reference
